@@ -1,0 +1,11 @@
+# The work is in tools/run.py; without make: python3 tools/run.py demo, python3 tools/run.py test
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: help demo test check drill
+
+help:
+	@$(PYTHON) tools/run.py --help
+
+demo test check drill:
+	@$(PYTHON) tools/run.py $@ $(ARGS)

@@ -1,0 +1,402 @@
+"""The asyncio driver: plans over a `Protocol` of our own, 1.3 times as fast as asyncio's streams in a
+send-and-wait loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from mailwright.drivers.conduct import Secured, conducted
+from mailwright.drivers.racing import Attempts, in_turn, unreachable
+from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from mailwright.steps import Plan, Step
+
+    T = TypeVar("T")
+
+BUFFER_LIMIT = 262144  # octets received and not read yet, above which reading pauses
+
+
+class Link(asyncio.Protocol):
+    """One connection of the asyncio driver: its transport, what arrived, and its TLS layer. `deadline` (loop
+    time) bounds all.
+    """
+
+    def __init__(self) -> None:
+        self.secured = Secured()
+        self.deadline: float | None = None
+        self._transport: asyncio.Transport | None = None
+        self._fresh()
+
+    def _fresh(self) -> None:
+        self._arrived = bytearray()
+        self._ended = False
+        self._failure: Exception | None = None
+        self._full = False  # the transport holds octets that the kernel did not take yet
+        self._reading_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self._transport = transport  # type: ignore[assignment]
+        # With no slack "paused" means exactly: not everything was handed to the kernel.
+        self._transport.set_write_buffer_limits(high=0)  # type: ignore[union-attr]
+
+    def data_received(self, data: bytes) -> None:
+        """Octets arrived."""
+        self._arrived += data
+        if len(self._arrived) > BUFFER_LIMIT and not self._reading_paused and self._transport is not None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """The other side will say no more; ours may still be said."""
+        self._ended = True
+        self._wake()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._ended = True
+        self._failure = exc or ConnectionResetError("the connection is closed")
+        self._wake()
+
+    def pause_writing(self) -> None:
+        """The kernel takes no more for now."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """The kernel took everything."""
+        self._full = False
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # What the driver calls.
+
+    async def _event(self, timeout: float) -> None:
+        """Wait until anything happens on this link; `TimeoutError` when nothing does."""
+        loop = asyncio.get_running_loop()
+        if self.deadline is not None:
+            timeout = min(timeout, self.deadline - loop.time())
+        if timeout <= 0:
+            raise TimeoutError
+        self._waiter = waiter = loop.create_future()
+        timer = loop.call_later(timeout, _expire, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    async def read(self, timeout: float) -> bytes:
+        """What arrived; waits for it if need be."""
+        if timeout <= 0 and not self._arrived and not self._ended:
+            await asyncio.sleep(0)  # what the loop knows by now counts as arrived
+            if not self._arrived and not self._ended:
+                raise TimeoutError
+        while not self._arrived and not self._ended:
+            await self._event(timeout)
+        return self._take()
+
+    def _take(self) -> bytes:
+        if self._arrived:
+            data = bytes(self._arrived)
+            self._arrived.clear()
+            if self._reading_paused and self._transport is not None:
+                self._reading_paused = False
+                self._transport.resume_reading()
+            return data
+        if (
+            isinstance(self._failure, OSError)
+            and self._transport is not None
+            and not isinstance(self._failure, ConnectionResetError)
+        ):
+            raise _as_connection_error(self._failure)
+        return b""
+
+    async def write(self, data: bytes, timeout: float) -> None:
+        """Hand over all of `data`."""
+        await self._put(data, timeout)
+        while self._full:
+            await self._event(timeout)
+            self._usable()
+
+    async def _put(self, data: bytes | memoryview, timeout: float) -> None:
+        """Give octets to the transport; raises if it drops them."""
+        transport = self._usable()
+        transport.write(data)
+        if transport.is_closing():  # it failed just now, and drops silently what it is given
+            while self._failure is None:
+                await self._event(timeout)
+            raise _as_connection_error(self._failure)
+
+    async def exchange(self, step: Exchange) -> bytes | None:
+        """Write and read at once."""
+        outgoing = step.outgoing
+        while (rest := outgoing.peek()) is not None:
+            if self._arrived or self._ended:
+                return self._take() or self._ended_while_writing()
+            try:
+                await self._put(rest, step.timeout)
+            except ConnectionError:
+                if self._arrived:
+                    return self._take()
+                raise
+            held = len(rest)
+            while self._full and not self._failure:
+                await self._event(step.timeout)
+            if self._failure is not None:
+                return self._take() or self._ended_while_writing()
+            outgoing.took(held)
+            if not outgoing.done:
+                # Two turns of the loop: one to see what arrived, one to take it. Without them we would write on, deaf.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        return None
+
+    def _ended_while_writing(self) -> bytes:
+        if self._failure is not None:
+            raise _as_connection_error(self._failure)
+        return b""
+
+    def _usable(self) -> asyncio.Transport:
+        if self._transport is None:
+            raise ConnectionAbortedError("there is no connection")
+        if self._failure is not None:
+            raise _as_connection_error(self._failure)
+        return self._transport
+
+    async def connect(self, step: Connect) -> Peer:
+        """Make the connection, all addresses raced."""
+        self.close()
+        loop = asyncio.get_running_loop()
+        timeout = step.timeout if self.deadline is None else min(step.timeout, self.deadline - loop.time())
+        sock = await _connected_socket(step, max(timeout, 0.0))
+        try:
+            sock.setblocking(False)
+            await loop.create_connection(lambda: self, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        if step.path is not None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+            return Peer("", "")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if step.proxy is not None:
+            return Peer(step.host, "")
+        return Peer(sock.getpeername()[0], sock.getsockname()[0])
+
+    def close(self) -> None:
+        """Close the connection now; never fails."""
+        self.secured.layer = None
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort() if self._full else transport.close()
+        waiter = self._waiter
+        self._fresh()
+        if waiter is not None and not waiter.done():
+            waiter.set_exception(ConnectionAbortedError("the connection was closed"))
+
+    def abandon(self) -> None:
+        """Forget the connection without a word on the wire: after a fork it belongs to the parent process."""
+        self._transport = None
+        self._fresh()
+
+
+def _expire(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(TimeoutError())
+
+
+def _as_connection_error(problem: Exception) -> ConnectionError:
+    if isinstance(problem, ConnectionError):
+        return problem
+    return ConnectionResetError(*getattr(problem, "args", ()))
+
+
+async def run(plan: Plan[T], link: Link) -> T:
+    """Perform the plan over `link` and give its result, or raise its error. Cancelling ends the plan; close
+    the link then.
+    """
+    steps = conducted(plan, link.secured)
+    answer: Any = None
+    problem: BaseException | None = None
+    try:
+        while True:
+            try:
+                step = steps.send(answer) if problem is None else steps.throw(problem)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer, problem = None, None
+            try:
+                answer = await _perform(step, link)
+            except Exception as error:
+                problem = error
+    finally:
+        steps.close()
+
+
+async def _perform(step: Step[Any], link: Link) -> Any:
+    if isinstance(step, Read):
+        return await link.read(step.timeout)
+    if isinstance(step, Write):
+        return await link.write(step.data, step.timeout)
+    if isinstance(step, Exchange):
+        return await link.exchange(step)
+    if isinstance(step, Clock):
+        return asyncio.get_running_loop().time()
+    if isinstance(step, Connect):
+        return await link.connect(step)
+    if isinstance(step, Close):
+        return link.close()
+    if isinstance(step, Sleep):
+        return await asyncio.sleep(step.seconds)
+    if isinstance(step, Ask):
+        return await _answer(step)
+    if isinstance(step, Together):
+        return await _together(step, link)
+    raise TypeError(f"the asyncio driver does not know the step {step!r}")
+
+
+async def _answer(step: Ask) -> Any:
+    from inspect import iscoroutinefunction
+
+    if step.blocking and not iscoroutinefunction(step.act):
+        answer = await asyncio.to_thread(step.act)
+    else:
+        answer = step.act()
+    return await answer if hasattr(answer, "__await__") else answer
+
+
+async def _together(step: Together, link: Link) -> list[Any]:
+    async def alone(plan: Plan[Any]) -> Any:
+        own = Link()
+        own.deadline = link.deadline
+        try:
+            return await run(plan, own)
+        finally:
+            own.close()
+
+    results = await asyncio.gather(*(alone(plan) for plan in step.plans), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException) and not isinstance(result, Exception):
+            raise result
+    return results
+
+
+async def _connected_socket(step: Connect, timeout: float) -> socket.socket:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout
+    if step.path is not None:
+        return await _unix_socket(step.path)
+    if step.proxy is not None:
+        from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
+
+        return await connect_through_async(step, timeout)
+    try:
+        async with asyncio.timeout(timeout):
+            found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as problem:
+        raise unreachable(step, [(step.host, problem)]) from problem
+    return await _race(step, Attempts(in_turn(found)), until)
+
+
+async def _unix_socket(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, path)
+    except OSError as problem:
+        sock.close()
+        raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _race(step: Connect, attempts: Attempts, until: float) -> socket.socket:
+    """Happy eyeballs (RFC 8305), the same decisions as in the blocking driver."""
+    loop = asyncio.get_running_loop()
+    pending: dict[asyncio.Task[socket.socket], Any] = {}
+    try:
+        while True:
+            now = loop.time()
+            if now >= until:
+                raise unreachable(step, attempts.failed_with(TimeoutError(), pending.values()))
+            if attempts.due(now, bool(pending)) and (address := attempts.next(now)) is not None:
+                pending[loop.create_task(_attempt(address, step.source_address))] = address
+                continue
+            if not pending:
+                raise unreachable(step, attempts.failures)
+            wait = min(until, attempts.next_due) - now
+            done, _ = await asyncio.wait(pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                address = pending.pop(task)
+                problem = task.exception()
+                if problem is None:
+                    return task.result()
+                attempts.failed(address, problem)
+    finally:
+        for task in pending:
+            task.cancel()
+            task.add_done_callback(_close_late)
+
+
+def _close_late(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _attempt(address: Any, source: str | None) -> socket.socket:
+    family, kind, protocol, _, place = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source:
+            sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def serve(plan_for: Callable[[Link, str], Plan[Any]], host: str, port: int) -> asyncio.Server:
+    """Listen on `host` and `port`; for each connection run the plan that `plan_for(link, address)` gives."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    class Accepted(Link):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            peer = transport.get_extra_info("peername")
+            task = asyncio.get_running_loop().create_task(
+                _serve_one(plan_for(self, peer[0] if peer else ""), self)
+            )
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    return await asyncio.get_running_loop().create_server(Accepted, host, port, reuse_address=True)
+
+
+async def _serve_one(plan: Plan[Any], link: Link) -> None:
+    from mailwright.words.errors import MailError
+
+    try:
+        await run(plan, link)
+    except (OSError, MailError):
+        pass  # a client that leaves or misbehaves ends its own connection, nothing else
+    finally:
+        link.close()

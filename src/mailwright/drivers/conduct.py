@@ -1,0 +1,150 @@
+"""What every driver shares: stepping a plan, and TLS below it.
+
+`conducted` turns a plan into the few primitive steps that a driver must know (`Connect`, `Read`, `Write`,
+`Exchange`, `Close`, `Clock`, `Sleep`, `Ask`, `Together`). TLS is done here with the plan's own octets, so
+that handshake, certificate checks and encryption exist once for all drivers.
+"""
+
+from __future__ import annotations
+
+from mailwright.steps import (
+    BindChannel,
+    Clock,
+    Close,
+    Connect,
+    Exchange,
+    Outgoing,
+    Read,
+    StartTLS,
+    Step,
+    Write,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from typing import Any, TypeVar
+
+    from mailwright.drivers.tls import TLSLayer
+    from mailwright.steps import Plan
+    from mailwright.words.receipt import TLSFacts
+
+    T = TypeVar("T")
+    Primitive = Generator[Step[Any], Any, T]
+
+
+class Secured:
+    """The TLS layer of one link, if there is one."""
+
+    __slots__ = ("layer",)
+
+    def __init__(self) -> None:
+        self.layer: TLSLayer | None = None
+
+
+def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
+    """Step the plan; give the driver primitive steps, and the plan their answers. Returns the plan's
+    result.
+    """
+    answer: Any = None
+    problem: BaseException | None = None
+    try:
+        while True:
+            try:
+                step = plan.send(answer) if problem is None else plan.throw(problem)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer, problem = None, None
+            try:
+                if not isinstance(step, Step):
+                    raise TypeError(f"a plan may await steps only, not {step!r}")
+                answer = yield from _primitive(step, secured)
+            except Exception as error:
+                problem = error
+    finally:
+        plan.close()
+
+
+def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
+    layer = secured.layer
+    kind = type(step)
+    if kind is StartTLS:
+        return (yield from _handshake(step, secured))  # type: ignore[arg-type]
+    if kind is BindChannel:
+        return layer.channel_binding(step.kind) if layer is not None else None  # type: ignore[attr-defined]
+    if kind is Connect or kind is Close:
+        secured.layer = None
+        return (yield step)
+    if layer is None:
+        return (yield step)
+    if isinstance(step, Read):
+        return (yield from _read(step.timeout, layer))
+    if isinstance(step, Write):
+        yield Write(layer.encrypt(step.data), step.timeout)
+        return None
+    if isinstance(step, Exchange):
+        return (yield from _exchange(step, layer))
+    return (yield step)
+
+
+def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
+    from mailwright.drivers.tls import TLSLayer  # the ssl module costs 19 ms: only who encrypts pays
+
+    layer = TLSLayer(step.tls, step.host, server_side=step.server_side)
+    deadline = (yield Clock()) + step.timeout
+    while True:
+        done = layer.handshake()
+        outgoing = layer.outgoing()
+        if outgoing:
+            yield Write(outgoing, step.timeout)
+        if done:
+            break
+        left = deadline - (yield Clock())
+        if left <= 0:
+            raise TimeoutError
+        data = yield Read(left)
+        if not data:
+            raise ConnectionResetError("closed during the TLS handshake")
+        layer.feed(data)
+    facts = layer.facts()
+    secured.layer = layer
+    return facts
+
+
+def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
+    while True:
+        plain = layer.decrypt()
+        if plain is not None:
+            return plain
+        data = yield Read(timeout)
+        layer.feed(data)
+
+
+def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:
+    plain = layer.decrypt()
+    if plain is not None:
+        return plain
+    if layer.unsent is None or layer.unsent.done:
+        layer.unsent = Outgoing(_encrypting(step.outgoing, layer))
+    while True:
+        arrived = yield Exchange(layer.unsent, step.timeout)
+        if arrived is None:
+            layer.unsent = None
+            return None
+        layer.feed(arrived)
+        plain = layer.decrypt()
+        if plain is not None:
+            return plain
+
+
+def _encrypting(outgoing: Outgoing, layer: TLSLayer) -> Iterator[bytes]:
+    # A chunk is taken from `outgoing` only when the octets that carry the one before it were handed over.
+    taken = 0
+    while True:
+        outgoing.took(taken)
+        chunk = outgoing.peek()
+        if chunk is None:
+            return
+        taken = len(chunk)
+        yield layer.encrypt(bytes(chunk))

@@ -1,0 +1,210 @@
+"""What a config.toml says: named accounts, one of which may be the default.
+
+::
+
+    default = "work"
+
+    [accounts.work]
+    url = "smtps://ada@smtp.example.org"
+    password = {command = ["pass", "show", "mail/work"]}
+    sender = "Ada Lovelace <ada@example.org>"
+"""
+
+from __future__ import annotations
+
+from mailwright.mailer.account import Account
+from mailwright.mailer.files import Command, KeyringEntry, PasswordFile, located, refuse_readers
+from mailwright.words import url
+from mailwright.words.errors import ConfigError
+from mailwright.words.options import OPTIONS, did_you_mean
+from mailwright.words.reply import visible
+from mailwright.words.secret import Secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from mailwright.mailer.account import PasswordPlace
+    from mailwright.mailer.files import TextFile
+
+KEYS = ("url", *OPTIONS, "sender")
+#: What a URL says itself, so that it can't be said beside it.
+_IN_URL = ("host", "port", "security", "protocol", "path", "user")
+_PATHS = ("ca_file", "certificate", "key")
+_PASSWORD = {
+    "command": 'the words of a command: {command = ["pass", "show", "mail"]}',
+    "keyring": 'true, or the name of the service: {keyring = "mail"}',
+    "env": 'the name of a variable: {env = "MAIL_PASSWORD"}',
+    "file": 'the path of a file: {file = "mail.password"}',
+}
+
+
+class ConfigFile:
+    """A config.toml that was read and whose names are all known. Raises `ConfigError`.
+
+    `path` is where it stands, `accounts` its accounts by name, and `default` the name of the one that is
+    meant when none is named: the one that it says, or its only one; or `None`.
+    """
+
+    def __init__(self, file: TextFile) -> None:
+        document = _parsed(file)
+        self.path = file.path
+        self._refuse_unknown(document, ("default", "accounts"), "")
+        accounts = document.get("accounts", {})
+        if not _is_table(accounts) or not all(_is_table(one) for one in accounts.values()):
+            raise ConfigError(f"{self._shown}: accounts are tables.", "Write them like [accounts.work].")
+        self.accounts: Mapping[str, Mapping[str, Any]] = accounts
+        for name, table in self.accounts.items():
+            self._refuse_unknown(table, KEYS, f" of account {visible(name, 60)}")
+        if any(_holds_password(table) for table in self.accounts.values()):
+            refuse_readers(file)
+        self.default = self._default(document)
+
+    def account(self, name: str, variables: Mapping[str, str]) -> Account:
+        """The account of that name; `variables` are for a password that is one of them. Raises `ConfigError`."""
+        table = self.accounts[name]
+        where = f"account {visible(name, 60)} in {self._shown}"
+        complaint: ConfigError
+        try:
+            options = _options(table, self.path)
+            password = _password(
+                table.get("password", options.pop("password", None)), options, self.path, variables
+            )
+            sender = table.get("sender")
+            if sender is not None and not isinstance(sender, str):
+                raise ConfigError("sender is not text.", 'Write it like sender = "ada@example.org".')
+        except ConfigError as problem:
+            complaint = ConfigError(f"{where}: {problem.what}", problem.advice)
+        else:
+            return Account(
+                where,
+                options,
+                encrypted='Write security = "tls" or security = "starttls" (smtps:// or smtp:// in a URL)',
+                unlocked="Add password = {command = …}, {keyring = true}, {env = …} or {file = …}.",
+                sender=sender,
+                password=password,
+            )
+        raise complaint
+
+    @property
+    def _shown(self) -> str:
+        return visible(self.path, 300)
+
+    def _default(self, document: Mapping[str, Any]) -> str | None:
+        name = document.get("default")
+        if name is None:
+            return next(iter(self.accounts)) if len(self.accounts) == 1 else None
+        if not isinstance(name, str) or name not in self.accounts:
+            raise ConfigError(
+                f"{self._shown}: default is not the name of an account in this file.",
+                did_you_mean(str(name), self.accounts) if self.accounts else "It has no accounts.",
+            )
+        return name
+
+    def _refuse_unknown(self, table: Mapping[str, Any], known: tuple[str, ...], of: str) -> None:
+        for key in table:
+            if key not in known:
+                raise ConfigError(
+                    f"{self._shown}: the key {visible(key, 60)}{of} is not known.", did_you_mean(key, known)
+                )
+
+
+def _parsed(file: TextFile) -> dict[str, Any]:
+    import tomllib  # 20 ms; only who keeps a file pays for it
+
+    try:
+        return tomllib.loads(file.text)
+    except tomllib.TOMLDecodeError as problem:
+        # Only the place: what the parser says may quote the text, and newer ones carry all of it.
+        place = str(problem).rpartition("(")[2].rstrip(")")
+    except RecursionError:
+        place = "everywhere"
+    path = visible(file.path, 300)
+    del file
+    raise ConfigError(f"{path} is not TOML {place}.", "Text goes in quotation marks, a table in [brackets].")
+
+
+def _is_table(given: object) -> bool:
+    return isinstance(given, dict)
+
+
+def _holds_password(table: Mapping[str, Any]) -> bool:
+    urls = [table.get(name) for name in ("url", "proxy")]
+    return isinstance(table.get("password"), str) or any(
+        isinstance(one, str) and url.holds_password(one) for one in urls
+    )
+
+
+def _options(table: Mapping[str, Any], path: str) -> dict[str, object]:
+    options = {key: given for key, given in table.items() if key not in ("url", "password", "sender")}
+    for name in _PATHS:
+        if isinstance(options.get(name), str):
+            options[name] = located(options[name], path)
+    if "url" not in table:
+        return options
+    if not isinstance(table["url"], str):
+        raise ConfigError("url is not text.", 'Write it like url = "smtps://ada@smtp.example.org".')
+    from_url = url.options_from_url(table["url"])
+    for name in (*_IN_URL, *(("password",) if "password" in table else ())):
+        if name in table and (name in _IN_URL or name in from_url):
+            raise ConfigError(
+                f"url and {name} are both given.", f"Say the {name} in the URL, or do without url."
+            )
+    for name in from_url:
+        if name in options:
+            raise ConfigError(
+                f"url has the option {name}, which is also given beside it.", "Keep one of them."
+            )
+    return {**from_url, **options}
+
+
+def _password(
+    given: object, options: Mapping[str, object], path: str, variables: Mapping[str, str]
+) -> Secret | PasswordPlace | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if not given:
+            raise ConfigError("password is empty.", "Write it, or leave it out.")
+        return Secret(given)
+    if not isinstance(given, dict):
+        raise ConfigError("password is neither text nor a table.", "Write it like {keyring = true}.")
+    for key in given:
+        if key not in _PASSWORD:
+            raise ConfigError("password has a key that is not known.", did_you_mean(key, _PASSWORD))
+    if len(given) != 1:
+        raise ConfigError("password needs exactly one place.", f"Give one of {', '.join(_PASSWORD)}.")
+    ((kind, place),) = given.items()
+    found = _place(kind, place, options, path, variables)
+    if found is None:
+        raise ConfigError(f"password.{kind} can't be that.", f"Give {_PASSWORD[kind]}.")
+    return found
+
+
+def _place(
+    kind: str, place: Any, options: Mapping[str, object], path: str, variables: Mapping[str, str]
+) -> Secret | PasswordPlace | None:
+    """Where the password is, or `None` if `place` has not the form for its kind."""
+    is_text = isinstance(place, str) and bool(place)
+    if (
+        kind == "command"
+        and isinstance(place, list)
+        and place
+        and all(isinstance(word, str) for word in place)
+    ):
+        return Command(tuple(place)) if place[0] else None
+    if kind == "command" and is_text:
+        return Command(place)
+    if kind == "keyring" and (place is True or is_text):
+        user = options.get("user")
+        if not isinstance(user, str):
+            raise ConfigError("password.keyring needs a user to ask for.", 'Add user = "…".')
+        return KeyringEntry("mailwright" if place is True else place, user)
+    if kind == "file" and is_text:
+        return PasswordFile(located(place, path))
+    if kind == "env" and is_text:
+        if not variables.get(place):
+            raise ConfigError(f"The variable {visible(place, 80)} for the password is not set.", "Set it.")
+        return Secret(variables[place])
+    return None

@@ -1,0 +1,181 @@
+"""One message over one lease, from "is this connection still good" to the receipt: a plan, the same for every
+driver.
+"""
+
+from __future__ import annotations
+
+from mailwright.smtp import phases
+from mailwright.smtp.opening import open_session
+from mailwright.smtp.session import is_stale, noop
+from mailwright.smtp.transaction import Ledger, transact
+from mailwright.steps import Close
+from mailwright.words.errors import DeliveryError, MailError, ProtocolError, RecipientsRefused
+from mailwright.words.receipt import Receipt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from mailwright.message.mail import MailObject
+    from mailwright.smtp.session import Session
+    from mailwright.words.address import Address
+
+    OnRefusal = Literal["raise", "stop", "report"]
+
+ON_REFUSAL = ("raise", "stop", "report")
+TOO_MANY = (452, 552)  # at RCPT: more recipients than this transaction may have (RFC 5321 §4.5.3.1.10)
+
+
+async def deliver(
+    session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool
+) -> Receipt:
+    """Send `mail` over `session`, opening it first if need be, and give the receipt.
+
+    `on_refusal`: with ``"raise"`` the others get the mail and then `RecipientsRefused` is raised; with
+    ``"stop"`` nobody gets it unless all are accepted; with ``"report"`` the receipt says it and nothing is
+    raised. An error carries the receipt as far as it is known. A connection that turns out to be dead is
+    replaced once, silently, as long as nothing was committed.
+    """
+    try:
+        reused = await _make_ready(session, probe)
+        try:
+            await _transactions(session, mail, ledger, stop=on_refusal == "stop")
+        except DeliveryError as error:
+            if not (reused and _died_unused(error, ledger)):
+                raise
+            session.transcript.note("*", "the connection had died unnoticed; trying once on a new one")
+            await Close()
+            await open_session(session)
+            await _transactions(session, mail, ledger, stop=on_refusal == "stop")
+    except MailError as error:
+        _complete(error, session, mail, ledger)
+        raise
+    return judged(session, mail, ledger, on_refusal)
+
+
+async def _make_ready(session: Session, probe: bool) -> bool:
+    """Open the session unless it is open and good; true when it is an old one."""
+    if session.open and await is_stale(session):
+        await Close()
+    if session.open and probe:
+        try:
+            if not (await noop(session)).ok:
+                session.open = False
+        except DeliveryError:
+            session.open = False
+    if session.open:
+        return True
+    await open_session(session)
+    return False
+
+
+def _died_unused(error: DeliveryError, ledger: Ledger) -> bool:
+    """True when a kept connection broke at its first command: the server had closed it while we looked
+    away.
+    """
+    if ledger.handed or error.phase not in (phases.MAIL, phases.READY):
+        return False
+    lost = isinstance(error, ConnectionError) or (error.reply is not None and error.reply.code == 421)
+    return lost and not ledger.with_fate("accepted", "refused", "deferred")
+
+
+async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop: bool) -> None:
+    """As many transactions as it takes: a server that takes only so many recipients at a time gets the rest
+    in the next.
+    """
+    waiting = mail.envelope.recipients
+    while waiting:
+        limit = session.features.recipients or len(waiting)
+        now, later = waiting[:limit], waiting[limit:]
+        await transact(session, mail, now, ledger, stop)
+        overflow = tuple(r for r in now if _too_many(ledger, r))
+        if len(overflow) == len(now) or stop:
+            return
+        waiting = overflow + later
+
+
+def _too_many(ledger: Ledger, recipient: Address) -> bool:
+    fate, reply = ledger.fates[recipient]
+    if fate != "deferred" or reply is None or reply.code not in TOO_MANY:
+        return False
+    return reply.enhanced in (None, "4.5.3", "5.5.3")
+
+
+def judged(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal) -> Receipt:
+    """The receipt, or the error that `on_refusal` asks for."""
+    receipt = receipt_of(session, mail, ledger)
+    if on_refusal == "report" or receipt.complete:
+        return receipt
+    refused = receipt.refused
+    who = ", ".join(f"<{o.recipient.spec}>: {o.reply}" for o in refused[:3]) + (
+        " …" if len(refused) > 3 else ""
+    )
+    taken = len(receipt.accepted)
+    what = f"{session.server} refused {len(refused)} of {len(receipt.outcomes)} recipients ({who}); " + (
+        f"{taken} accepted it." if taken else "nobody got the message."
+    )
+    advice = "Correct or remove those addresses."
+    if receipt.remaining:
+        advice = "Send error.remaining later to those for whom another try may help; the others must not get it again."
+    error = RecipientsRefused(
+        what,
+        advice if taken or on_refusal != "stop" else "Nothing was sent because of on_refusal='stop'.",
+        phase=phases.RCPT,
+        server=str(session.server),
+        reply=next((o.reply for o in refused), None),
+        temporary=not taken and all(o.fate in ("deferred", "not tried") for o in receipt.outcomes),
+        receipt=receipt,
+        transcript=session.transcript,
+    )
+    error.remaining = mail.readdressed(receipt.remaining) if receipt.remaining else None
+    raise error
+
+
+def receipt_of(session: Session, mail: MailObject, ledger: Ledger, error: MailError | None = None) -> Receipt:
+    """The account of what is known by now."""
+    return Receipt(
+        outcomes=ledger.outcomes,
+        host=session.server_name,
+        port=session.server.port,
+        message_id=mail.message_id,
+        reply=ledger.reply,
+        tls=session.secured,
+        login=session.login,
+        size=ledger.size,
+        transcript=session.transcript,
+        error=error,
+    )
+
+
+def _complete(error: MailError, session: Session, mail: MailObject, ledger: Ledger) -> None:
+    """Put onto the error what the place that raised it could not know."""
+    if not isinstance(error, DeliveryError):
+        return
+    if ledger.handed and ledger.with_fate("in doubt"):
+        error.in_doubt = True
+    if ledger.with_fate("accepted"):
+        # An earlier transaction of this message was accepted: a blind repetition would make copies.
+        error._temporary = False
+    error.server = error.server or str(session.server)
+    error.phase = error.phase or session.phase
+    error.receipt = receipt_of(session, mail, ledger)
+    error.transcript = session.transcript
+    if isinstance(error, ProtocolError):
+        session.open = False
+
+
+def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryError:
+    """What to say of a send that was cancelled from outside: how far it had come."""
+    from mailwright.words.errors import ConnectionLost
+
+    doubt = bool(ledger.handed and ledger.with_fate("in doubt"))
+    error = ConnectionLost(
+        f"Sending to {session.server} was cancelled {phases.DOING.get(session.phase, '')}.".replace(
+            " .", "."
+        ),
+        "The message may or may not arrive." if doubt else "Nothing was delivered in the open transaction.",
+        phase=session.phase,
+        in_doubt=doubt,
+    )
+    _complete(error, session, mail, ledger)
+    return error

@@ -1,0 +1,48 @@
+"""From whatever a caller gave to the mail object that is sent: the place where a message gets its time and
+its token.
+"""
+
+from __future__ import annotations
+
+from time import time
+
+from mailwright.message.mail import mail_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from email.message import Message as EmailMessage
+
+    from mailwright.message.mail import MailObject
+    from mailwright.message.message import Message
+    from mailwright.words.address import Address
+    from mailwright.words.envelope import Envelope
+
+    Sendable = Message | MailObject | EmailMessage | bytes | bytearray | str | tuple[Envelope, bytes]
+
+
+def outgoing_mail(
+    given: Sendable,
+    sender: str | Address | None,
+    to: Iterable[str | Address] | str | Address | None,
+    default_sender: str | None = None,
+) -> MailObject:
+    """The mail object for `given`, with Date and Message-ID. Raises `MessageError`; nothing was connected
+    then.
+    """
+    from mailwright.message.message import Message
+    from mailwright.words.value import replace
+
+    if default_sender and isinstance(given, Message) and given.sender is None:
+        given = replace(given, sender=default_sender)
+    return mail_object(given, now=time(), token=fresh_token(), sender=sender, to=to)
+
+
+def fresh_token() -> str:
+    """A token for a Message-ID: 128 random bits, so that no two processes, forks or machines give the same
+    (RFC 5322 §3.6.4).
+    """
+    from binascii import hexlify
+    from os import urandom
+
+    return hexlify(urandom(16)).decode("ascii")

@@ -1,0 +1,103 @@
+"""Which connection to use, keep or close: the pool's decisions, as one value without locks, clocks or I/O.
+
+`Mailer` adds a lock and a condition, `AsyncMailer` an event; both ask this value what to do.
+"""
+
+from __future__ import annotations
+
+from mailwright.words.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mailwright.smtp.session import Session
+
+
+@value
+class Limits:
+    """How many connections, and how long each is kept. Times in seconds.
+
+    `size` connections at most at a time; one is closed after `idle` without use, at the `age` since it was
+    opened, and after `messages` messages. One that was idle longer than `probe` is asked with NOOP before it
+    is used.
+    """
+
+    size: int = 4
+    idle: float = 60.0
+    age: float = 600.0
+    messages: int = 100
+    probe: float = 30.0
+
+
+class Lease:
+    """One connection of the pool: its link (of whatever driver), its session, and its past."""
+
+    __slots__ = ("link", "messages", "opened", "session", "used")
+
+    def __init__(self, link: Any, session: Session, now: float) -> None:
+        self.link, self.session = link, session
+        self.opened = self.used = now
+        self.messages = 0
+
+
+class Pool:
+    """The leases that are idle, and how many are out. All times are of one clock that only goes forward."""
+
+    __slots__ = ("closed", "idle", "limits", "out")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.idle: list[Lease] = []
+        self.out = 0
+        self.closed = False
+
+    def expired(self, now: float) -> list[Lease]:
+        """Take out the idle leases that must be closed now."""
+        limits = self.limits
+        gone = [
+            lease
+            for lease in self.idle
+            if now - lease.used > limits.idle
+            or now - lease.opened > limits.age
+            or lease.messages >= limits.messages
+        ]
+        self.idle = [lease for lease in self.idle if lease not in gone]
+        return gone
+
+    def take(self) -> Lease | None:
+        """An idle lease to use, the one used last first so that the others may age out; `None`: open a new
+        one.
+        """
+        self.out += 1
+        return self.idle.pop() if self.idle else None
+
+    @property
+    def full(self) -> bool:
+        """True when nobody may take a lease now."""
+        return self.out >= self.limits.size
+
+    def give_back(self, lease: Lease, now: float) -> bool:
+        """Return a lease; true if it is kept, false if its link must be closed."""
+        self.out -= 1
+        lease.used = now
+        keep = (
+            not self.closed
+            and lease.session.open
+            and now - lease.opened <= self.limits.age
+            and lease.messages < self.limits.messages
+        )
+        if keep:
+            self.idle.append(lease)
+        return keep
+
+    def drain(self) -> list[Lease]:
+        """Close the pool: take out every idle lease; those that are out are closed when they come back."""
+        self.closed = True
+        idle, self.idle = self.idle, []
+        return idle
+
+    def forget(self) -> list[Lease]:
+        """After a fork: every lease belongs to the parent process and must not be touched but let go."""
+        idle, self.idle, self.out = self.idle, [], 0
+        return idle

@@ -1,0 +1,158 @@
+"""`Mailer`: sends from blocking code, keeps its connections, and may be shared between threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import monotonic
+
+from mailwright.drivers.sync import Link, run
+from mailwright.mailer.delivering import ON_REFUSAL, deliver
+from mailwright.mailer.outgoing import outgoing_mail
+from mailwright.mailer.pool import Lease, Limits, Pool
+from mailwright.smtp.session import Session, quit_session
+from mailwright.smtp.transaction import Ledger
+from mailwright.words.errors import ConfigError
+from mailwright.words.server import Server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Any
+
+    from mailwright.mailer.delivering import OnRefusal
+    from mailwright.mailer.outgoing import Sendable
+    from mailwright.words.address import Address
+    from mailwright.words.receipt import Receipt
+
+
+class Mailer:
+    """Sends messages through one `server` (a `Server` or its URL) and reuses connections.
+
+    Safe to share between threads: each send has a connection of its own while it lasts, at most `limits.size`
+    at a time, and waits for one if all are in use. `sender` is used for messages that name none. Use it as a
+    context manager, or call `close`.
+    """
+
+    def __init__(self, server: Server | str, *, limits: Limits = Limits(), sender: str | None = None) -> None:
+        self.server = Server.from_url(server) if isinstance(server, str) else server
+        self.sender = sender
+        self._pool = Pool(limits)
+        self._freed = threading.Condition()
+        self._process = os.getpid()
+
+    def send(
+        self,
+        message: Sendable,
+        *,
+        sender: str | Address | None = None,
+        to: Iterable[str | Address] | str | Address | None = None,
+        on_refusal: OnRefusal = "raise",
+    ) -> Receipt:
+        """Send one message and give its receipt.
+
+        `message` is a `Message`, an `email.message.EmailMessage`, raw RFC 5322 octets, or a pair of
+        `Envelope` and octets; `sender` and `to` override the envelope, not the headers. `on_refusal`:
+        ``"raise"`` (the others get it, then `RecipientsRefused`), ``"stop"`` (nobody gets it unless all are
+        accepted), ``"report"`` (only the receipt says it). Raises `MessageError`, `ConfigError`, or a
+        `DeliveryError`.
+        """
+        if on_refusal not in ON_REFUSAL:
+            raise ConfigError(
+                f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}."
+            )
+        mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
+        ledger = Ledger(mail.envelope.recipients)
+        lease = self._take()
+        total = self.server.timeouts.total
+        try:
+            lease.link.deadline = monotonic() + total if total else None
+            lease.messages += 1
+            probe = monotonic() - lease.used > self._pool.limits.probe
+            return run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
+        except BaseException:
+            if not _between_messages(lease):
+                lease.session.open = False
+            raise
+        finally:
+            self._give_back(lease)
+
+    def _take(self) -> Lease:
+        self._notice_fork()
+        with self._freed:
+            if self._pool.closed:
+                raise ConfigError("This Mailer was closed.", "Make a new one.")
+            if not self._freed.wait_for(lambda: not self._pool.full, self.server.timeouts.total):
+                raise _no_lease(self.server, self._pool.limits.size)
+            now = monotonic()
+            old = self._pool.expired(now)
+            lease = self._pool.take()
+        _say_goodbye(old)
+        if lease is None:
+            lease = Lease(Link(), Session(self.server, monotonic), now)
+        else:
+            lease.session.begin_transcript()
+        return lease
+
+    def _give_back(self, lease: Lease) -> None:
+        with self._freed:
+            kept = self._pool.give_back(lease, monotonic())
+            self._freed.notify()
+        if not kept:
+            _say_goodbye([lease])
+
+    def _notice_fork(self) -> None:
+        if os.getpid() != self._process:
+            # The sockets are the parent's: a word from here would land in the middle of its talk.
+            self._process = os.getpid()
+            self._freed = threading.Condition()
+            for lease in self._pool.forget():
+                lease.link.abandon()
+
+    def close(self) -> None:
+        """Say goodbye on every idle connection and close it; those in use are closed after their message.
+        Never fails.
+        """
+        self._notice_fork()
+        with self._freed:
+            idle = self._pool.drain()
+        _say_goodbye(idle)
+
+    def __enter__(self) -> Mailer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Mailer for {self.server}, {self._pool.out} connections in use, {len(self._pool.idle)} idle>"
+
+
+def _between_messages(lease: Lease) -> bool:
+    """True when a failed message left the connection ready for the next."""
+    from mailwright.smtp.phases import READY
+
+    return bool(lease.session.open and lease.session.phase == READY)
+
+
+def _say_goodbye(leases: list[Lease]) -> None:
+    for lease in leases:
+        lease.link.deadline = None
+        try:
+            run(quit_session(lease.session), lease.link)
+        finally:
+            lease.link.close()
+
+
+def _no_lease(server: Server, size: int) -> Any:
+    from mailwright.words.errors import Timeout
+
+    return Timeout(
+        f"All {size} connections to {server} were in use for the whole deadline.",
+        "Try again, or allow more connections with limits=Limits(size=…).",
+        phase="connect",
+        server=str(server),
+    )

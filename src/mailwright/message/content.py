@@ -1,0 +1,87 @@
+"""The finished octets of a message: their exact size, and chunks of them again and again."""
+
+from __future__ import annotations
+
+from mailwright.words.errors import MessageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Protocol
+
+    class Stream(Protocol):
+        """Octets that are not held in memory: `size` of them, produced anew by every call of `chunks`."""
+
+        @property
+        def size(self) -> int:
+            """Exact number of octets."""
+            ...
+
+        def chunks(self) -> Iterator[bytes]:
+            """The octets, from the first to the last."""
+            ...
+
+
+CHUNK = 65536  # octets: enough to make the cost of a step vanish, small enough to stay constant in memory
+
+
+class Content:
+    """The octets of a message as they are signed, queued and sent: CRLF line ends, dots not yet doubled.
+
+    `size`: exact number of octets. `eight_bit`: a body holds octets above 127, so the server must offer
+    8BITMIME (RFC 6152). `utf8`: a header field holds them, so it must offer SMTPUTF8 (RFC 6531).
+    """
+
+    __slots__ = ("_pieces", "eight_bit", "size", "utf8")
+
+    def __init__(
+        self, pieces: Iterable[bytes | Stream], *, eight_bit: bool = False, utf8: bool = False
+    ) -> None:
+        self._pieces = tuple(pieces)
+        self.size = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces)
+        self.eight_bit = eight_bit
+        self.utf8 = utf8
+
+    @classmethod
+    def of(cls, data: bytes | bytearray | memoryview) -> Content:
+        """Content from finished octets; a missing CRLF at the end is added (RFC 5321 §4.1.1.4).
+
+        Raises `MessageError` for a CR or LF that stands alone: servers disagree on what it means, and
+        that has let one message pass for two.
+        """
+        octets = bytes(data)
+        if not octets.endswith(b"\r\n"):
+            octets += b"\r\n"
+        if not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r"):
+            raise MessageError(
+                "The message holds a CR or LF that stands alone.",
+                "End every line with CRLF (RFC 5321 §2.3.8).",
+            )
+        if octets.isascii():
+            return cls((octets,))
+        head, _, body = octets.partition(b"\r\n\r\n")
+        return cls((octets,), eight_bit=not body.isascii(), utf8=not head.isascii())
+
+    def chunks(self) -> Iterator[bytes]:
+        """The octets in order, in chunks of at most 64 kB; every call begins anew.
+
+        Raises `MessageError` when a file that is streamed changed or vanished since it was attached.
+        """
+        for piece in self._pieces:
+            if not isinstance(piece, bytes):
+                yield from piece.chunks()
+            elif len(piece) <= CHUNK:
+                yield piece
+            else:
+                for start in range(0, len(piece), CHUNK):
+                    yield piece[start : start + CHUNK]
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.chunks())
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        needs = " 8BITMIME" * self.eight_bit + " SMTPUTF8" * self.utf8
+        return f"<Content of {self.size:,} octets{', needs' + needs if needs else ''}>"

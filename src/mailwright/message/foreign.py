@@ -1,0 +1,309 @@
+"""Adopting a message from elsewhere: raw RFC 5322 octets become a content that may be sent, and an envelope.
+
+As little as possible is changed, and nothing in a message that is signed:
+
+=====================================  ==============================  ==========================
+what comes in                          unsigned                        signed
+=====================================  ==============================  ==========================
+lines that end in LF only              CRLF                            CRLF (its canonical form)
+a bare CR, or CRLF and LF mixed        refused                         refused
+Bcc, Resent-Bcc                        taken out, used                 refused
+no Date, no Message-ID, no From        added                           left (no From: refused)
+a header line over 998 octets          folded anew                     refused
+a body line over 998 octets, or a NUL  parts encoded anew              refused
+a control in a header, a field twice   refused                         refused
+=====================================  ==============================  ==========================
+"""
+
+from __future__ import annotations
+
+from mailwright.message.content import Content
+from mailwright.message.entities import is_sound
+from mailwright.message.fields import (
+    LINE_LIMIT,
+    Field,
+    body_start,
+    check_sound,
+    first,
+    fold,
+    header_addresses,
+    media_type,
+    needs_folding,
+    read_fields,
+)
+from mailwright.words.address import Address, addresses
+from mailwright.words.envelope import Envelope
+from mailwright.words.errors import AddressError, HeaderError, MessageError
+from mailwright.words.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    AddressLike = str | Address | tuple[str, str]
+
+# RFC 5322 §3.6 and RFC 2045: at most once. Programs differ on which of two counts, and that has hidden one
+# from the other.
+_ONCE = frozenset(
+    "date from sender reply-to to cc bcc message-id in-reply-to references subject "
+    "mime-version content-type content-transfer-encoding content-disposition content-id".split()
+)
+_RESENT = tuple(f"resent-{name}" for name in ("date", "from", "sender", "to", "cc", "bcc", "message-id"))
+_BLIND = frozenset(("bcc", "resent-bcc"))
+_SIGNATURE_FIELDS = frozenset(
+    ("dkim-signature", "domainkey-signature", "arc-message-signature", "arc-seal", "x-google-dkim-signature")
+)
+_SIGNED_TYPES = frozenset(
+    ("multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+)
+
+
+@value
+class Adopted:
+    """What became of the octets. `signed` says by what the message is signed or sealed; it is empty when it
+    is not.
+    """
+
+    envelope: Envelope
+    message_id: str
+    content: Content
+    signed: str
+
+
+def adopt(
+    octets: bytes,
+    *,
+    now: float,
+    token: str,
+    envelope: Envelope | None = None,
+    sender: AddressLike | None = None,
+    to: AddressLike | Iterable[AddressLike] | None = None,
+) -> Adopted:
+    """Make finished octets ready to be sent; see the table above.
+
+    With an `envelope` nothing is read from the header fields; otherwise `sender` and `to` replace what they
+    say. `now` is in seconds since 1970, `token` is unique. Raises `MessageError`, `HeaderError` or
+    `AddressError`.
+    """
+    data = canonical(octets)
+    start = body_start(data)
+    fields = read_fields(data[:start])
+    check_fields(fields)
+    signed = signature(fields)
+    if envelope is None:
+        envelope = _envelope(fields, sender, to)
+    kept = _without_bcc(fields, signed)
+    kept = [_well_folded(field, signed) for field in kept]
+    if not signed or first(kept, "from") is None:
+        kept = _completed(kept, envelope, signed, now, token)
+    body = data[start:]
+    if not is_sound(body):
+        kept, body = _repaired(kept, body, signed)
+    # Here the names in the octets are the intended ones by construction: every field is one that
+    # `read_fields` cut out of checked octets, or one of the three that `_completed` makes from checked
+    # values.
+    head = b"".join([field.raw for field in kept]) + b"\r\n"
+    found = first(kept, "message-id")
+    return Adopted(
+        envelope,
+        found.text if found is not None else "",
+        Content((head, body), eight_bit=not body.isascii(), utf8=not head.isascii()),
+        signed,
+    )
+
+
+def canonical(octets: bytes) -> bytes:
+    """The octets with CRLF at the end of every line, the last one included. Raises `MessageError`.
+
+    Only a message that has LF throughout is changed: what a bare CR or LF means is a matter on which servers
+    disagree, and that has let one message pass for two (SMTP smuggling, RFC 5321 §2.3.8).
+    """
+    feeds, returns = octets.count(b"\n"), octets.count(b"\r")
+    if not returns:
+        octets = octets.replace(b"\n", b"\r\n")
+    else:
+        pairs = octets.count(b"\r\n")
+        if pairs != feeds or pairs != returns:
+            raise _stray_line_end(octets)
+    return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def _stray_line_end(octets: bytes) -> MessageError:
+    rest = octets.replace(b"\r\n", b"  ")
+    places = [(rest.find(octet), name) for octet, name in ((b"\r", "CR"), (b"\n", "LF")) if octet in rest]
+    place, name = min(places)
+    line = octets.count(b"\n", 0, place) + 1
+    return MessageError(
+        f"Line {line} of the message has a {name} that stands alone.",
+        "End every line with CRLF, or every line with LF (RFC 5321 §2.3.8).",
+    )
+
+
+def check_fields(fields: list[Field]) -> None:
+    """Refuse fields that no two programs read alike: controls, octets that are not UTF-8, two of what is
+    single.
+    """
+    seen: set[str] = set()
+    for field in fields:
+        check_sound(field)
+        key = field.key
+        if key in _ONCE and key in seen:
+            raise HeaderError(
+                f"The message has more than one {field.name} header.",
+                "Keep one of them; several addresses go into one, separated by commas (RFC 5322 §3.6).",
+                field=field.name,
+            )
+        seen.add(key)
+
+
+def signature(fields: list[Field]) -> str:
+    """By what a message is signed or sealed: the field or the media type; empty if it is not."""
+    for field in fields:
+        if field.key in _SIGNATURE_FIELDS:
+            return field.name
+    kind = media_type(fields)[0]
+    return kind if kind in _SIGNED_TYPES else ""
+
+
+def _envelope(
+    fields: list[Field], sender: AddressLike | None, to: AddressLike | Iterable[AddressLike] | None
+) -> Envelope:
+    prefix = "" if sender is not None and to is not None else _resent_prefix(fields)
+    path = (Address.of(sender) if sender else None) if sender is not None else _sender(fields, prefix)
+    if to is not None:
+        return Envelope(path, addresses(to))
+    found: list[Address] = []
+    for key in ("to", "cc", "bcc"):
+        for field in fields:
+            if field.key == prefix + key:
+                found.extend(_read(field))
+    if not found:
+        raise MessageError(
+            f"No recipients: there is no address in the headers {prefix.title()}To, Cc or Bcc.",
+            "Name them with to=.",
+        )
+    return Envelope(path, tuple(found))
+
+
+def _resent_prefix(fields: list[Field]) -> str:
+    """``resent-`` when the message has been given to the mail system anew (RFC 5322 §3.6.6), else nothing."""
+    keys = [field.key for field in fields if field.key in _RESENT]
+    if len(keys) != len(set(keys)):
+        raise HeaderError(
+            "The message was resent more than once, so that its headers don't say who gets it now.",
+            "Name the envelope with sender= and to= (RFC 5322 §3.6.6).",
+            field="Resent-To",
+        )
+    return "resent-" if any(key not in ("resent-date", "resent-message-id") for key in keys) else ""
+
+
+def _sender(fields: list[Field], prefix: str) -> Address:
+    # §3.6.2: Sender names the one who transmits the message, when that is not the author or there are
+    # several.
+    field = first(fields, prefix + "sender") or first(fields, prefix + "from")
+    found = _read(field) if field is not None else []
+    if field is None or not found:
+        name = f"{prefix.title()}From"
+        raise HeaderError(
+            f"The message does not say who sends it: there is no address in {name}.",
+            "Give sender=.",
+            field=name,
+        )
+    if len(found) > 1:
+        raise HeaderError(
+            f"{field.name} has {len(found)} addresses, but one must send the message (RFC 5322 §3.6.2).",
+            f"Add a {prefix.title()}Sender header, or give sender=.",
+            field=field.name,
+        )
+    return found[0]
+
+
+def _read(field: Field) -> list[Address]:
+    try:
+        return header_addresses(field.text)
+    except AddressError as problem:
+        raise AddressError(
+            f"In the header {field.name}: {problem.what}",
+            "Correct it, or name the envelope with sender= and to=.",
+            text=problem.text,
+            position=problem.position,
+        ) from None
+
+
+def _without_bcc(fields: list[Field], signed: str) -> list[Field]:
+    blind = next((field for field in fields if field.key in _BLIND), None)
+    if blind is None:
+        return fields
+    if signed:
+        raise HeaderError(
+            f"{blind.name} would be seen by all, and can't be taken out: the message is signed ({signed}).",
+            "Take it out before the message is signed, and name the recipients with to=.",
+            field=blind.name,
+        )
+    return [field for field in fields if field.key not in _BLIND]
+
+
+def _well_folded(field: Field, signed: str) -> Field:
+    if not needs_folding(field):
+        return field
+    if signed:
+        raise HeaderError(
+            f"{field.name} has an empty line or one over {LINE_LIMIT} octets, and the message is signed ({signed}).",
+            "Fold it at 78 characters before the message is signed (RFC 5322 §2.1.1).",
+            field=field.name,
+        )
+    return fold(field)
+
+
+def _completed(fields: list[Field], envelope: Envelope, signed: str, now: float, token: str) -> list[Field]:
+    """The fields with Date, From and Message-ID, which every message must have or should have (RFC 5322
+    §3.6).
+    """
+    from mailwright.message.stamping import date_text, message_id
+
+    kept = [field for field in fields if field.text or field.key not in ("date", "from", "message-id")]
+    if first(kept, "from") is None:
+        if signed or envelope.sender is None:
+            raise HeaderError(
+                "The message has no From header.", "Say who writes (RFC 5322 §3.6.2).", field="From"
+            )
+        kept.append(_made("From", envelope.sender.spec))
+    if first(kept, "date") is None:
+        kept.append(_made("Date", date_text(now)))
+    if first(kept, "message-id") is None:
+        kept.append(_made("Message-ID", message_id(token, _author_domain(kept, envelope))))
+    return kept
+
+
+def _made(name: str, text: str) -> Field:
+    field = Field(name, f"{name}: {text}\r\n".encode())
+    check_sound(field)
+    return field
+
+
+def _author_domain(fields: list[Field], envelope: Envelope) -> str:
+    """The domain that vouches for the identifier: the author's, as far as it can be read, else the
+    envelope's.
+    """
+    author = first(fields, "from")
+    try:
+        found = header_addresses(author.text) if author is not None else []
+    except AddressError:
+        found = []
+    if found:
+        return found[0].domain
+    return (envelope.sender or envelope.recipients[0]).domain
+
+
+def _repaired(fields: list[Field], body: bytes, signed: str) -> tuple[list[Field], bytes]:
+    if signed:
+        raise MessageError(
+            f"The body has a NUL or a line over {LINE_LIMIT} octets, and can't be encoded anew: the message is signed "
+            f"({signed}).",
+            "Encode it as quoted-printable or base64 before it is signed (RFC 5322 §2.1.1).",
+        )
+    from mailwright.message.reencode import seven_bit
+
+    data = seven_bit(b"".join([field.raw for field in fields]) + b"\r\n" + body)
+    start = body_start(data)
+    return read_fields(data[:start]), data[start:]

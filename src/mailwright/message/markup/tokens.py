@@ -1,0 +1,129 @@
+"""HTML read once from left to right: text, start tags, end tags, and nothing in between.
+
+It follows the tokenizer of the HTML standard (§13.2.5) as far as text and structure go, so that broken HTML
+is understood as browsers understand it. Each character is looked at a bounded number of times whatever the
+input, and nothing raises. (The standard library's ``html.parser`` was quadratic until CVE-2025-6069 was mended.)
+"""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.entities import html5
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    #: ``("text", text, {})``, ``("start", name, attributes)`` or ``("end", name, {})``
+    Token = tuple[str, str, dict[str, str]]
+
+# Elements whose content is not HTML; it reaches to their end tag, or to the end of everything.
+_RAW = ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
+# Only what tells about text, links and structure is kept: a tag may have a million attributes.
+_KEPT = frozenset("alt border class colspan hidden href role rowspan start style type value".split())
+
+# Possessive quantifiers (`*+`) never give back what they took, so no pattern goes over a piece of text twice.
+_TAG = re.compile(r"<(?:(/?)([A-Za-z][^ \t\n\r\f/>]*+)|(!--)|[!?/])")
+_ATTRIBUTE = re.compile(
+    r"""[ \t\n\r\f/]*+
+    (?: ([^ \t\n\r\f/>][^ \t\n\r\f/>=]*+)
+        (?: [ \t\n\r\f]*+ = [ \t\n\r\f]*+
+            (?: "([^"]*+)(?:"|\Z) | '([^']*+)(?:'|\Z) | ([^ \t\n\r\f>]*+) )
+        )?+
+    )?+""",
+    re.VERBOSE,
+)
+_NAME = re.compile("[A-Za-z0-9]++;?")
+_END_OF_COMMENT = re.compile("--!?>")
+_END_OF_RAW = {name: re.compile(f"(?ai)</{name}(?=[ \t\n\r\f/>])") for name in _RAW}
+
+#: Characters. The longest name is ``CounterClockwiseContourIntegral;``; a longer number is no character.
+_REFERENCE_LIMIT = 40
+
+
+def tokens(html: str) -> Iterator[Token]:
+    """The tokens of `html`, names in lower case, character references resolved.
+
+    Comments, declarations and processing instructions are left out. Only the attributes that tell about text
+    are kept, and of a repeated one the first. The content of ``script`` and the like is one text.
+    """
+    position, size = 0, len(html)
+    while position < size:
+        tag = _TAG.search(html, position)
+        if tag is None:
+            yield ("text", resolved(html[position:]), {})
+            return
+        if tag.start() > position:
+            yield ("text", resolved(html[position : tag.start()]), {})
+        position = tag.end()
+        name = tag[2]
+        if name is None:
+            position = _after_comment(html, position) if tag[3] else _after(html, ">", position)
+            continue
+        name = name.lower()
+        attributes, position = _attributes(html, position)
+        if position > size:
+            return  # "eof-in-tag": the standard drops an unfinished tag
+        if tag[1]:
+            yield ("end", name, {})
+            continue
+        yield ("start", name, attributes)
+        if name in _END_OF_RAW:
+            found = _END_OF_RAW[name].search(html, position)
+            end = found.start() if found else size
+            yield ("text", html[position:end], {})
+            position = end
+
+
+def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
+    """The attributes of the tag at `position`, and the place behind its ``>``; beyond the end if it has none."""
+    kept: dict[str, str] = {}
+    while not html.startswith(">", position):
+        found = _ATTRIBUTE.match(html, position)
+        if position >= len(html) or found is None:
+            return kept, len(html) + 1
+        position = found.end()
+        name = (found[1] or "").lower()
+        if name in _KEPT and name not in kept:
+            kept[name] = _resolved_value(found[2] or found[3] or found[4] or "")
+    return kept, position + 1
+
+
+def _after_comment(html: str, position: int) -> int:
+    for empty in (">", "->"):  # <!--> and <!---> are whole comments
+        if html.startswith(empty, position):
+            return position + len(empty)
+    found = _END_OF_COMMENT.search(html, position)
+    return found.end() if found else len(html)
+
+
+def _after(html: str, mark: str, position: int) -> int:
+    found = html.find(mark, position)
+    return found + 1 if found >= 0 else len(html)
+
+
+def resolved(text: str) -> str:
+    """`text` with its character references (``&amp;``, ``&#8364;``) replaced, in linear time."""
+    if "&" not in text:
+        return text
+    first, *rest = text.split("&")
+    return first + "".join(_one_resolved(piece) for piece in rest)
+
+
+def _one_resolved(piece: str) -> str:
+    # A reference is cut short before it is read: int() of a million digits would take minutes or raise.
+    return unescape("&" + piece[:_REFERENCE_LIMIT]) + piece[_REFERENCE_LIMIT:]
+
+
+def _resolved_value(value: str) -> str:
+    # In an attribute "&copy=1" and "&region=2" are parts of a query, not © and ®ion (§13.2.5.73).
+    if "&" not in value:
+        return value
+    first, *rest = value.split("&")
+    parts = [first]
+    for piece in rest:
+        name = _NAME.match(piece, 0, _REFERENCE_LIMIT)
+        whole = name is None or (name[0] in html5 and (name[0][-1] == ";" or piece[name.end() :][:1] != "="))
+        parts.append(_one_resolved(piece) if whole else "&" + piece)
+    return "".join(parts)

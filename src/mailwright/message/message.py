@@ -1,0 +1,341 @@
+"""`Message`: what an author means to send."""
+
+from __future__ import annotations
+
+from _thread import allocate_lock
+
+from mailwright.message.extra_headers import checked_headers
+from mailwright.message.headers import refuse_controls
+from mailwright.message.stamping import checked_date, checked_ids, date_text, now_and_token
+from mailwright.message.stamping import message_id as new_message_id
+from mailwright.words.address import Address, addresses
+from mailwright.words.envelope import DSN, Envelope
+from mailwright.words.errors import AddressError, HeaderError, MessageError
+from mailwright.words.value import fields_of, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from typing import Any, Literal, Never, Protocol
+
+    from mailwright.message.attachment import Attachables, Attachment
+    from mailwright.message.content import Content
+    from mailwright.message.extra_headers import Headers
+
+    class ShowsHTML(Protocol):
+        """Anything that shows itself in a notebook: data frames, plots, tables."""
+
+        def _repr_html_(self) -> str | None: ...
+
+    AddressLike = str | Address | tuple[str, str]
+    Addresses = AddressLike | Iterable[AddressLike] | None
+    Priority = Literal["high", "normal", "low"]
+
+_PRIORITIES = ("high", "normal", "low")
+_stamping = allocate_lock()
+
+
+@value
+class Draft:
+    """The fields of a message, checked and in their own types."""
+
+    sender: Address | None
+    to: tuple[Address, ...]
+    subject: str
+    text: str | None
+    html: str | None
+    attachments: tuple[Attachment, ...]
+    inline: tuple[Attachment, ...]
+    cc: tuple[Address, ...]
+    bcc: tuple[Address, ...]
+    reply_to: tuple[Address, ...]
+    headers: tuple[tuple[str, str], ...]
+    in_reply_to: tuple[str, ...]
+    references: tuple[str, ...]
+    priority: str | None
+    date: str | None
+    message_id: str | None
+    dsn: DSN | None
+    require_tls: bool
+
+
+class Message(Draft):
+    """A message to send. Frozen: what it holds never changes, so it can be sent twice, shared and kept.
+
+    ::
+
+        Message("ada@example.org", "bob@example.net", "Minutes", "Dear Bob, …", attachments="minutes.pdf")
+
+    Addresses are text (``"ada@example.org"``, ``"Ada <ada@example.org>"``, several separated by commas),
+    pairs ``(name, address)``, `Address` values, or lists of these.
+
+    ``sender``
+        Whom it is from. May be left out until the message is sent.
+    ``to``, ``cc``, ``bcc``, ``reply_to``
+        Addresses. Those in `bcc` get the message and are never in its octets.
+    ``subject``
+        One line of text.
+    ``text``, ``html``
+        The two forms of the body; line ends of any kind become CRLF. With `html` alone a plain text with
+        its links and tables is derived; ``text=""`` turns that off. `html` may be any object with
+        ``_repr_html_``, such as a data frame.
+    ``attachments``
+        One or several of: a path, a file object, an `Attachment`; or a mapping of names to these or to bytes.
+    ``inline``
+        Pictures for the HTML: a mapping of names to paths, bytes, or figures with ``savefig``;
+        ``<img src="cid:name">`` shows one.
+    ``headers``
+        Further header fields, a mapping or pairs. Those that have a keyword here are refused.
+    ``in_reply_to``, ``references``
+        Message-IDs of the message that this one answers, and of the thread.
+    ``priority``
+        ``"high"``, ``"normal"`` or ``"low"``.
+    ``date``, ``message_id``
+        Set when the message is sent, if they are not given. A date is a datetime with a time zone, or seconds
+        since 1970.
+    ``dsn``, ``require_tls``
+        For the envelope: which reports of delivery are wanted (RFC 3461); TLS on every hop (RFC 8689).
+
+    Raises `AddressError`, `HeaderError` or `MessageError`, each naming the field; `TypeError` for an unknown
+    keyword, naming the right one.
+    """
+
+    __slots__ = ("_stamped",)
+
+    _stamped: Message
+
+    def __init__(
+        self,
+        sender: AddressLike | None = None,
+        to: Addresses = (),
+        subject: str = "",
+        text: str | None = None,
+        html: str | ShowsHTML | None = None,
+        *,
+        attachments: Attachables | None = (),
+        inline: Attachables | None = None,
+        cc: Addresses = (),
+        bcc: Addresses = (),
+        reply_to: Addresses = (),
+        headers: Headers | None = None,
+        in_reply_to: str | Iterable[str] | None = None,
+        references: str | Iterable[str] | None = (),
+        priority: Priority | None = None,
+        date: str | float | datetime | None = None,
+        message_id: str | None = None,
+        dsn: DSN | None = None,
+        require_tls: bool = False,
+        **unknown: Never,
+    ) -> None:
+        if unknown:
+            from mailwright.message.keywords import explain_unknown
+
+            raise explain_unknown(unknown)
+        super().__init__(
+            _one_address(sender),
+            _addresses("to", to),
+            refuse_controls(subject, "subject"),
+            _body("text", text),
+            _body("html", _html_of(html)),
+            _attachments(attachments),
+            _inline(inline, html),
+            _addresses("cc", cc),
+            _addresses("bcc", bcc),
+            _addresses("reply_to", reply_to),
+            checked_headers(headers),
+            checked_ids(in_reply_to, "in_reply_to"),
+            checked_ids(references, "references"),
+            _priority(priority),
+            checked_date(date),
+            _one_id(message_id),
+            dsn,
+            bool(require_tls),
+        )
+
+    @classmethod
+    def parse(cls, raw: bytes | bytearray | str) -> Message:
+        """Read a message back from its octets (RFC 5322): text, HTML, attachments, inline parts, headers."""
+        from mailwright.message.parse import parse
+
+        return parse(raw)
+
+    def stamped(self, now: float, token: str) -> Message:
+        """The same message with its Date and Message-ID, or with `now` in UTC and ``<token@domain>``.
+
+        `now`: seconds since 1970. `token`: ASCII letters and digits that never come again. The domain is the
+        sender's. Raises `MessageError` without a sender.
+        """
+        if self.date is not None and self.message_id is not None:
+            return self
+        domain = self._sender().domain
+        made = object.__new__(Message)
+        for name in fields_of(self):
+            object.__setattr__(made, name, getattr(self, name))
+        if self.date is None:
+            object.__setattr__(made, "date", date_text(now))
+        if self.message_id is None:
+            object.__setattr__(made, "message_id", new_message_id(token, domain))
+        return made
+
+    def envelope(self) -> Envelope:
+        """What the server is told: the sender, and everybody in to, cc and bcc.
+
+        Raises `MessageError` without a sender or recipients.
+        """
+        return Envelope(self._sender(), self.to + self.cc + self.bcc, self.dsn, self.require_tls)
+
+    def render(self, eight_bit: bool = False) -> Content:
+        """The octets of the message; two renderings are equal.
+
+        A message without Date or Message-ID gets them once, at the first rendering. `eight_bit`: the server
+        offers 8BITMIME (RFC 6152) and nobody signs, so that bodies outside ASCII may go unencoded. Raises
+        `MessageError` without a sender.
+        """
+        from mailwright.message.rendering import render
+
+        return render(self._with_stamp(), self._sender(), eight_bit)
+
+    def preview(self) -> None:
+        """Show the message in the web browser; nothing in it runs, and nothing is fetched."""
+        from mailwright.message.preview import open_in_browser
+
+        open_in_browser(self)
+
+    def _sender(self) -> Address:
+        if self.sender is None:
+            raise MessageError(
+                "The message has no sender.", 'Give one: Message(sender="ada@example.org", …).'
+            )
+        return self.sender
+
+    def _with_stamp(self) -> Message:
+        if self.date is not None and self.message_id is not None:
+            return self
+        with _stamping:  # or two threads would make two messages of one
+            if not hasattr(self, "_stamped"):
+                object.__setattr__(self, "_stamped", self.stamped(*now_and_token()))
+            return self._stamped
+
+    def _repr_html_(self) -> str:
+        from mailwright.message.preview import page
+
+        shown: str = page(self)
+        return shown
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.render())
+
+    def __repr__(self) -> str:
+        shown = [
+            f"{name}={_shown(getattr(self, name))}"
+            for name in fields_of(self)
+            if name != "bcc" and getattr(self, name)
+        ]
+        if self.bcc:
+            shown.append(
+                f"bcc=<{len(self.bcc)}>"
+            )  # a repr ends in logs, where nobody else's eyes should find them
+        return f"Message({', '.join(shown)})"
+
+
+def _shown(found: Any) -> str:
+    if isinstance(found, str) and len(found) > 60:
+        return f"{found[:57]!r}…"
+    if isinstance(found, Address):
+        return repr(str(found))
+    if isinstance(found, tuple):
+        more = f", … {len(found)} in all" if len(found) > 3 else ""
+        return f"[{', '.join(map(_shown, found[:3]))}{more}]"
+    return repr(found)
+
+
+def _one_address(given: AddressLike | None) -> Address | None:
+    if not given:
+        return None
+    try:
+        return Address.of(given)
+    except AddressError as problem:
+        raise _placed(problem, "sender") from None
+
+
+def _addresses(field: str, given: Addresses) -> tuple[Address, ...]:
+    if not given:
+        return ()
+    try:
+        return addresses(given)
+    except AddressError as problem:
+        raise _placed(problem, field) from None
+
+
+def _placed(problem: AddressError, field: str) -> AddressError:
+    """The same error, saying in which field it was."""
+    return AddressError(
+        f"{field}: {problem.what}", problem.advice, text=problem.text, position=problem.position
+    )
+
+
+def _body(field: str, given: str | None) -> str | None:
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        raise MessageError(f"{field} is {type(given).__name__}, not text.", "Give it as str.")
+    if not given.isascii():
+        try:
+            given.encode()
+        except UnicodeEncodeError as problem:
+            raise MessageError(
+                f"{field} holds half a character (a lone surrogate) at position {problem.start + 1}.",
+                "It was decoded wrongly before; decode it anew.",
+            ) from None
+    return given
+
+
+def _html_of(given: str | ShowsHTML | None) -> str | None:
+    if given is None or isinstance(given, str):
+        return given
+    show = getattr(given, "_repr_html_", None)
+    if show is None:
+        raise MessageError(
+            f"html is {type(given).__name__}, not text.", "Give it as str, or an object with _repr_html_."
+        )
+    found: str | None = show()
+    if found is None:
+        raise MessageError(
+            f"html: this {type(given).__name__} does not show itself as HTML.", "Give it as str."
+        )
+    return found
+
+
+def _attachments(given: Attachables | None) -> tuple[Attachment, ...]:
+    if given is None or (isinstance(given, (tuple, list)) and not given):
+        return ()
+    from mailwright.message.attachment import attachments
+
+    return attachments(given)
+
+
+def _inline(given: Attachables | None, html: object) -> tuple[Attachment, ...]:
+    if given is None or (isinstance(given, (tuple, list)) and not given):
+        return ()
+    from mailwright.message.attachment import inline_parts
+
+    found = inline_parts(given)
+    if found and html is None:
+        raise MessageError(
+            "Inline parts are shown by HTML, and there is none.", 'Give html with <img src="cid:name">.'
+        )
+    return found
+
+
+def _priority(given: str | None) -> str | None:
+    if given is not None and given not in _PRIORITIES:
+        raise HeaderError(f"priority={given!r} is not known.", "Use high, normal or low.", field="priority")
+    return given
+
+
+def _one_id(given: str | None) -> str | None:
+    found = checked_ids(given, "message_id")
+    if len(found) > 1:
+        raise HeaderError("message_id holds several identifiers.", "Give one.", field="message_id")
+    return found[0] if found else None

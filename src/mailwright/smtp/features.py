@@ -1,0 +1,71 @@
+"""What the server said it can do, read from its reply to EHLO (RFC 5321 §4.1.1.1)."""
+
+from __future__ import annotations
+
+from mailwright.words.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mailwright.words.reply import Reply
+
+
+@value
+class Features:
+    """The server's `name` for itself, and its `keywords` in upper case with their parameters, in the order
+    given.
+    """
+
+    name: str = ""
+    keywords: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def __contains__(self, keyword: str) -> bool:
+        return any(name == keyword for name, _ in self.keywords)
+
+    def parameters(self, keyword: str) -> tuple[str, ...]:
+        """The parameters of a keyword; of all its lines, if a server repeats it; empty when it is not
+        offered.
+        """
+        return tuple(word for name, words in self.keywords if name == keyword for word in words)
+
+    @property
+    def size(self) -> int | None:
+        """The largest message the server takes, in octets, or `None` where it sets no limit (RFC 1870 §4)."""
+        limits = [
+            int(word)
+            for word in self.parameters("SIZE")
+            if word.isascii() and word.isdigit() and len(word) < 20
+        ]
+        return max(limits, default=0) or None
+
+    @property
+    def recipients(self) -> int | None:
+        """The number of recipients the server takes in one transaction, where it says so (RFC 9422)."""
+        for word in self.parameters("LIMITS"):
+            name, _, number = word.upper().partition("=")
+            if (
+                name == "RCPTMAX"
+                and number.isascii()
+                and number.isdigit()
+                and len(number) < 7
+                and int(number)
+            ):
+                return int(number)
+        return None
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The SASL mechanisms offered, in upper case, each once."""
+        return tuple(dict.fromkeys(word.upper() for word in self.parameters("AUTH")))
+
+
+def features_of(reply: Reply) -> Features:
+    """Read the reply to EHLO: keywords in any case, stray blanks, and the old form ``AUTH=LOGIN PLAIN``."""
+    keywords: list[tuple[str, tuple[str, ...]]] = []
+    for line in reply.lines[1:]:
+        words = (
+            line.replace("=", " ", 1).split() if line.lstrip().upper().startswith("AUTH=") else line.split()
+        )
+        if words:
+            keywords.append((words[0].upper(), tuple(words[1:])))
+    first = reply.lines[0].split() if reply.lines else []
+    return Features(first[0] if first else "", tuple(keywords))

@@ -1,0 +1,207 @@
+"""From nothing to a session that is ready for mail: connect, greeting, EHLO, STARTTLS, EHLO, login.
+
+Encryption is decided here, once: a server that should be encrypted is encrypted and verified, or nothing else
+is said to it.
+"""
+
+from __future__ import annotations
+
+from mailwright.smtp import phases
+from mailwright.smtp.login import log_in
+from mailwright.smtp.session import command, read_reply, refusal_advice, say_hello
+from mailwright.steps import Connect, Read, StartTLS
+from mailwright.words.errors import (
+    ConfigError,
+    ConnectError,
+    DeliveryError,
+    ProtocolError,
+    Refused,
+    TLSError,
+    attach,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mailwright.smtp.session import Session
+    from mailwright.words.reply import Reply
+
+
+async def open_session(session: Session) -> None:
+    """Make `session` ready for mail, with its server's security and login. Raises a `DeliveryError` that
+    names the phase.
+    """
+    server = session.server
+    session.reset()
+    refuse_cleartext_login(session)
+    await connect(session)
+    if server.security == "tls":
+        await secure(session)
+    await greet(session)
+    await introduce(session)
+    if server.security == "starttls":
+        await start_tls(session)
+        await introduce(session)
+    if server.login is not None:
+        await log_in(session, server.login)
+    session.phase = phases.READY
+
+
+def refuse_cleartext_login(session: Session) -> None:
+    """A credential goes to another machine only encrypted, unless the server's settings say otherwise in so
+    many words.
+    """
+    server = session.server
+    if server.login is None or server.security != "none" or server.is_loopback or server.cleartext_login:
+        return
+    raise ConfigError(
+        f"The login would go to {server} unencrypted, for everybody on the way to read.",
+        "Use security 'tls' (port 465) or 'starttls' (port 587).",
+    )
+
+
+async def connect(session: Session) -> None:
+    """The street: a connection to the server's host and port."""
+    server = session.server
+    session.phase = phases.CONNECT
+    session.transcript.note("*", f"connecting to {server}")
+    try:
+        session.peer = await Connect(
+            server.host,
+            server.port,
+            server.timeouts.connect,
+            server.path,
+            server.proxy,
+            server.source_address,
+        )
+    except ConnectError as error:
+        attach(error, phase=phases.CONNECT, server=str(server))
+        raise
+    if session.peer.address:
+        session.transcript.note("*", f"connected to {session.peer.address}")
+    session.open = True
+
+
+async def secure(session: Session) -> None:
+    """The hallway: a TLS handshake with a server that must prove to be the right one."""
+    server = session.server
+    session.phase = phases.TLS
+    try:
+        session.secured = await StartTLS(server.tls, server.host, server.timeouts.connect)
+    except (TLSError, ConfigError) as error:
+        session.open = False
+        attach(error, phase=phases.TLS, server=str(server))
+        raise
+    except TimeoutError:
+        session.open = False
+        raise phases.timed_out(session, server.timeouts.connect) from None
+    except ConnectionError as problem:
+        session.open = False
+        raise phases.connection_lost(session) from problem
+    trust = "certificate verified" if session.secured.verified else "CERTIFICATE NOT VERIFIED"
+    session.transcript.note("*", f"secured with {session.secured.version}, {session.secured.cipher}, {trust}")
+
+
+async def greet(session: Session) -> None:
+    """The door: the server speaks first, and only once."""
+    session.phase = phases.GREETING
+    reply = await read_reply(session, session.server.timeouts.reply)
+    session.greeting = reply
+    if not reply.ok:
+        session.open = False
+        # Postfix, too, treats any refusal at the greeting as one that may pass (smtp_skip_5xx_greeting).
+        raise _refused(session, reply, "does not let us in", temporary=True)
+    refuse_early_talk(session)
+
+
+def refuse_early_talk(session: Session) -> None:
+    """A server that talks ahead is broken or played by somebody else; its words must not answer our next
+    command.
+    """
+    if session.replies.pending:
+        session.open = False
+        raise ProtocolError(
+            f"{session.server} said more than it was asked {phases.DOING[session.phase]}.",
+            "Something between you and the server may be tampering; nothing more was sent.",
+            phase=session.phase,
+            server=str(session.server),
+        )
+
+
+async def introduce(session: Session) -> None:
+    """EHLO with the configured name, or with the address literal of our end of the connection (RFC 5321
+    §4.1.4).
+    """
+    name = session.server.hello or own_name(session)
+    reply = await say_hello(session, name)
+    if not reply.ok:
+        session.open = False
+        raise _refused(session, reply, f"does not accept our name {name}")
+    refuse_early_talk(session)
+
+
+def own_name(session: Session) -> str:
+    """The address literal of our end; that of loopback where there is no address or only a proxy's (no name
+    is looked up).
+    """
+    local = session.peer.local if session.peer and not session.server.proxy else ""
+    local = local.partition("%")[0]  # a zone id means something on this machine only
+    if not local:
+        return "[127.0.0.1]"
+    return f"[IPv6:{local}]" if ":" in local else f"[{local}]"
+
+
+async def start_tls(session: Session) -> None:
+    """STARTTLS (RFC 3207): offered, accepted, and with nothing said in between; else an error and never plain
+    text.
+    """
+    server = session.server
+    if "STARTTLS" not in session.features:
+        session.open = False
+        raise TLSError(
+            f"{server} does not offer STARTTLS, and this connection must be encrypted; nothing was sent.",
+            "Try security 'tls' on port 465; if this server always offered it, somebody may be tampering with the connection.",
+            phase=phases.STARTTLS,
+            server=str(server),
+        )
+    reply = await command(session, "STARTTLS", phases.STARTTLS)
+    if reply.code != 220:
+        session.open = False
+        raise TLSError(
+            f"{server} refused to start encryption: {reply}.",
+            "Nothing was sent; try again later, or security 'tls' on port 465.",
+            phase=phases.STARTTLS,
+            server=str(server),
+            reply=reply,
+            temporary=reply.temporary,
+        )
+    await refuse_injection(session)
+    session.forget_features()
+    await secure(session)
+
+
+async def refuse_injection(session: Session) -> None:
+    """Between the 220 and the handshake nothing may be waiting, else it would be believed after it
+    (CVE-2021-38371 and kin).
+    """
+    waiting = bool(session.replies.pending)
+    try:
+        waiting = waiting or bool(await Read(0))
+    except TimeoutError:
+        pass
+    except ConnectionError as problem:
+        session.open = False
+        raise phases.connection_lost(session) from problem
+    if waiting:
+        session.open = False
+        raise ProtocolError(
+            f"{session.server} sent unencrypted data behind its answer to STARTTLS.",
+            "That is how replies are injected into an encrypted talk: do not trust this network; nothing was sent.",
+            phase=phases.STARTTLS,
+            server=str(session.server),
+        )
+
+
+def _refused(session: Session, reply: Reply, verb: str, temporary: bool | None = None) -> DeliveryError:
+    what = f"{session.server} {verb}: {reply}."
+    where, advice = str(session.server), refusal_advice(reply)
+    return Refused(what, advice, phase=session.phase, server=where, reply=reply, temporary=temporary)

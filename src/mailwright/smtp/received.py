@@ -1,0 +1,82 @@
+"""A message that came in, and all that the server knows about it."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mailwright.message.message import Message
+    from mailwright.words.address import Address
+    from mailwright.words.envelope import Envelope
+    from mailwright.words.receipt import TLSFacts
+
+
+class Received:
+    """A message as it was received.
+
+    `envelope`: sender, recipients, and what was asked about delivery reports; its ``dsn.notify`` is empty where recipients
+    differ in it. `content`: the exact octets, lines ended by CRLF, doubled dots undone. `hello`: the name that the client gave.
+    `peer`: its address. `login`: the user who was let in, or `None`. `tls`: how the connection was secured, or `None`.
+    `mail_parameters` and, for each recipient of the envelope, `rcpt_parameters`: the parameters as they were given, names in upper case.
+    """
+
+    __slots__ = (
+        "_message",
+        "content",
+        "envelope",
+        "hello",
+        "login",
+        "mail_parameters",
+        "peer",
+        "rcpt_parameters",
+        "tls",
+    )
+
+    def __init__(
+        self,
+        envelope: Envelope,
+        content: bytes,
+        *,
+        hello: str = "",
+        peer: str = "",
+        login: str | None = None,
+        tls: TLSFacts | None = None,
+        mail_parameters: dict[str, str] | None = None,
+        rcpt_parameters: tuple[dict[str, str], ...] = (),
+    ) -> None:
+        self.envelope = envelope
+        self.content = content
+        self.hello = hello
+        self.peer = peer
+        self.login = login
+        self.tls = tls
+        self.mail_parameters = mail_parameters or {}
+        self.rcpt_parameters = rcpt_parameters
+        self._message: Message | None = None
+
+    @property
+    def message(self) -> Message:
+        """The content as a `Message`, parsed when it is first asked for."""
+        if self._message is None:
+            from mailwright.message.message import Message
+
+            self._message = Message.parse(self.content)
+        return self._message
+
+    @property
+    def sender(self) -> Address | None:
+        """The sender of the envelope, `None` for the null reverse-path."""
+        return self.envelope.sender
+
+    @property
+    def recipients(self) -> tuple[Address, ...]:
+        """The recipients of the envelope."""
+        return self.envelope.recipients
+
+    @property
+    def subject(self) -> str:
+        """The subject of the message, decoded."""
+        return self.message.subject
+
+    def __repr__(self) -> str:
+        to = ", ".join(a.spec for a in self.recipients[:3]) + (", …" if len(self.recipients) > 3 else "")
+        return f"<Received from <{self.envelope.reverse_path}> to {to}, {len(self.content):,} octets>"

@@ -1,0 +1,265 @@
+"""What is known of one connection, and the single commands over it.
+
+A `Session` outlives the plans: a caller may open it with one plan, step through commands one by one, and
+close it with another. Every command here is a plan of its own that says one thing and gives the `Reply`.
+"""
+
+from __future__ import annotations
+
+from mailwright.smtp import phases
+from mailwright.smtp.features import Features, features_of
+from mailwright.smtp.phases import connection_lost, timed_out
+from mailwright.smtp.wire import ReplyReader, command_line
+from mailwright.steps import Close, Read, Write
+from mailwright.words.errors import DeliveryError, ProtocolError
+from mailwright.words.reply import Reply
+from mailwright.words.transcript import Transcript
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailwright.steps import Peer
+    from mailwright.words.receipt import TLSFacts
+    from mailwright.words.server import Server
+
+SERVICE_CLOSING = 421  # RFC 5321 §3.8: the server will close the connection
+
+
+class Session:
+    """One connection to `server` as far as SMTP knows it.
+
+    `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after
+    anything that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the
+    server let in.
+    """
+
+    __slots__ = (
+        "_clock",
+        "features",
+        "greeting",
+        "login",
+        "masked",
+        "open",
+        "peer",
+        "phase",
+        "replies",
+        "secured",
+        "server",
+        "transcript",
+    )
+
+    def __init__(self, server: Server, clock: Callable[[], float] | None = None) -> None:
+        self.server = server
+        self._clock = clock
+        self.begin_transcript()
+        self.masked: tuple[str, ...] = ()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the connection: nothing learnt on it holds for another."""
+        self.phase = phases.CONNECT
+        self.open = False
+        self.features = Features()
+        self.greeting: Reply | None = None
+        self.peer: Peer | None = None
+        self.secured: TLSFacts | None = None
+        self.login: str | None = None
+        self.replies = ReplyReader()
+
+    def begin_transcript(self) -> None:
+        """Begin a new transcript: each message over a kept connection has its own."""
+        self.transcript = Transcript(self._clock)
+
+    def forget_features(self) -> None:
+        """Forget what was said before TLS began: it may have come from somebody else (RFC 3207 §4.2)."""
+        self.features = Features()
+        self.replies = ReplyReader()
+
+    @property
+    def server_name(self) -> str:
+        """The host as configured: what the user knows the server by."""
+        return self.server.path or self.server.host
+
+    def note_reply(self, reply: Reply) -> Reply:
+        """Put a reply into the transcript, any secret that the server repeats in it masked; gives the masked
+        reply.
+        """
+        if self.masked:
+            lines = list(reply.lines)
+            for secret in self.masked:
+                lines = [line.replace(secret, "***") for line in lines]
+            reply = Reply(reply.code, tuple(lines))
+        last = len(reply.lines) - 1
+        for number, line in enumerate(reply.lines):
+            self.transcript.note("S", f"{reply.code}{'-' if number < last else ' '}{line}".rstrip())
+        return reply
+
+
+async def receive(session: Session, timeout: float) -> bytes:
+    """Some bytes from the server; its silence or its leaving becomes an error that names the phase."""
+    try:
+        data = await Read(timeout)
+    except TimeoutError:
+        session.open = False  # a late reply would be taken for the answer to the next command
+        raise timed_out(session, timeout) from None
+    except ConnectionError as problem:
+        session.open = False
+        raise connection_lost(session, _reason(problem)) from problem
+    if not data:
+        session.open = False
+        raise connection_lost(session)
+    return data
+
+
+async def write(session: Session, data: bytes, timeout: float) -> None:
+    """Hand over bytes; a broken connection becomes an error that names the phase."""
+    try:
+        await Write(data, timeout)
+    except TimeoutError:
+        session.open = False
+        raise timed_out(session, timeout) from None
+    except ConnectionError as problem:
+        session.open = False
+        # What the server said before it closed explains more than the broken pipe does.
+        await last_words(session)
+        raise connection_lost(session, _reason(problem)) from problem
+
+
+def _reason(problem: ConnectionError) -> str:
+    return (problem.strerror or str(problem)).lower()
+
+
+async def last_words(session: Session) -> None:
+    """After a failed write: if the server left a refusal behind, raise that instead of returning."""
+    from mailwright.words.errors import Refused
+
+    try:
+        data = await Read(0)
+        session.replies.feed(data)
+        reply = session.replies.next()
+    except (OSError, ProtocolError):
+        return
+    if reply is not None and reply.code >= 400:
+        reply = session.note_reply(reply)
+        what = f"{session.server} ended the talk {phases.DOING[session.phase]}: {reply}."
+        raise Refused(
+            what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply
+        )
+
+
+def refusal_advice(reply: Reply) -> str:
+    """What to do about a refusal of which nothing but the reply is known."""
+    if reply.temporary:
+        return "This is a temporary refusal: the same call later may work."
+    return "The same call will be refused again; the server's words say what to change."
+
+
+async def read_reply(session: Session, timeout: float) -> Reply:
+    """The next reply. `timeout` bounds each wait for more of it."""
+    while True:
+        try:
+            reply = session.replies.next()
+        except ProtocolError as problem:
+            session.open = False
+            raise _protocol_error(session, problem) from None
+        if reply is not None:
+            reply = session.note_reply(reply)
+            if reply.code == SERVICE_CLOSING:
+                session.open = False
+            return reply
+        session.replies.feed(await receive(session, timeout))
+
+
+def _protocol_error(session: Session, problem: ProtocolError) -> DeliveryError:
+    spoken = another_protocol(session.replies.pending if session.greeting is None else b"", problem.what)
+    advice = spoken or "Check host and port; if they are right, the server is broken."
+    what = f"{session.server} does not talk like a mail server {phases.DOING[session.phase]}: {problem.what}"
+    return ProtocolError(what, advice, phase=session.phase, server=str(session.server))
+
+
+def another_protocol(data: bytes, what: str) -> str:
+    """The advice when what greeted us is known to be something else; empty if it is not."""
+    for mark, name in _OTHERS:
+        if mark in what or data.startswith(mark.encode("latin-1")):
+            return f"This is {name}: give the port of the mail submission service (465 or 587)."
+    return ""
+
+
+_OTHERS = (
+    ("HTTP/", "a web server"),
+    ("<html", "a web server"),
+    ("SSH-", "an SSH server"),
+    ("* OK", "an IMAP server, which is for reading mail"),
+    ("+OK", "a POP3 server, which is for reading mail"),
+    ("\\x15\\x03", "a TLS port: use security 'tls'"),
+    ("\\x16\\x03", "a TLS port: use security 'tls'"),
+)
+
+
+async def command(
+    session: Session, text: str, phase: str, timeout: float | None = None, shown: str | None = None
+) -> Reply:
+    """Say one command and read its reply. `shown` stands in the transcript instead of a text that holds a
+    secret.
+    """
+    session.phase = phase
+    line = command_line(text)
+    session.transcript.note("C", shown or text)
+    await write(session, line, session.server.timeouts.block)
+    return await read_reply(session, timeout or session.server.timeouts.reply)
+
+
+async def say_hello(session: Session, name: str) -> Reply:
+    """EHLO, or LHLO where LMTP is spoken (RFC 2033); falls back to HELO for a server that does not know
+    EHLO.
+    """
+    verb = "LHLO" if session.server.protocol == "lmtp" else "EHLO"
+    reply = await command(session, f"{verb} {name}", phases.EHLO)
+    if reply.ok:
+        session.features = features_of(reply)
+    elif reply.code in (500, 501, 502, 504) and verb == "EHLO":
+        reply = await command(session, f"HELO {name}", phases.EHLO)
+        session.features = Features(features_of(reply).name) if reply.ok else Features()
+    return reply
+
+
+async def reset(session: Session) -> Reply:
+    """RSET: abandon the transaction that was begun."""
+    return await command(session, "RSET", phases.READY)
+
+
+async def noop(session: Session) -> Reply:
+    """NOOP: is anybody there?"""
+    return await command(session, "NOOP", phases.READY)
+
+
+async def quit_session(session: Session) -> None:
+    """QUIT, wait a little for the 221, and close. Never fails: what had to be said was said before (RFC 5321
+    §4.1.1.10).
+    """
+    if session.open:
+        try:
+            await command(session, "QUIT", phases.QUIT, session.server.timeouts.quit)
+        except (DeliveryError, OSError):
+            session.transcript.note("*", "the server did not wait for the goodbye")
+    session.open = False
+    await Close()
+
+
+async def is_stale(session: Session) -> bool:
+    """Look, without waiting, whether an idle connection is still good.
+
+    An idle server has nothing to say: end of file, a 421, or any other byte makes the connection unusable.
+    """
+    try:
+        data = await Read(0)
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        data = b""
+    session.open = False
+    session.transcript.note(
+        "*", "the idle connection had ended" if not data else "the server spoke without being asked"
+    )
+    return True

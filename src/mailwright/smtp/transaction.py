@@ -1,0 +1,388 @@
+"""One mail transaction: MAIL, RCPT, content (RFC 5321 §3.3), with the fate of each recipient exact at any
+moment.
+"""
+
+from __future__ import annotations
+
+from mailwright.smtp import phases
+from mailwright.smtp.session import last_words, read_reply, refusal_advice
+from mailwright.smtp.wire import check_line_ends, command_line, escape_dots, xtext
+from mailwright.steps import Exchange, Outgoing
+from mailwright.words.errors import (
+    ContentRefused,
+    MessageError,
+    ProtocolError,
+    Refused,
+    SenderRefused,
+    Unsupported,
+)
+from mailwright.words.receipt import Outcome
+from mailwright.words.reply import Reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mailwright.message.content import Content
+    from mailwright.message.mail import MailObject
+    from mailwright.smtp.session import Session
+    from mailwright.words.address import Address
+    from mailwright.words.errors import DeliveryError
+    from mailwright.words.receipt import Fate
+
+
+class Ledger:
+    """What is known of each recipient's fate; exact also after the plan that wrote it has died.
+
+    `begun`: MAIL was said, so the server may have changed its state. `handed`: every octet of the content
+    left this process.
+    """
+
+    __slots__ = ("begun", "fates", "handed", "reply", "size")
+
+    def __init__(self, recipients: Iterable[Address]) -> None:
+        self.fates: dict[Address, tuple[Fate, Reply | None]] = dict.fromkeys(recipients, ("not tried", None))
+        self.begun = False
+        self.handed = False
+        self.reply: Reply | None = None
+        self.size = 0
+
+    def record(self, recipient: Address, reply: Reply, accepted: Fate = "accepted") -> None:
+        """Note what `reply` means for a recipient; `accepted` is the fate that a 2yz gives."""
+        fate: Fate = accepted if reply.ok else "deferred" if reply.temporary else "refused"
+        self.fates[recipient] = (fate, reply)
+
+    def record_all(self, recipients: Iterable[Address], fate: Fate, reply: Reply | None = None) -> None:
+        """Give several recipients one fate."""
+        for recipient in recipients:
+            self.fates[recipient] = (fate, reply)
+
+    def with_fate(self, *fates: Fate) -> tuple[Address, ...]:
+        """The recipients whose fate is one of these."""
+        return tuple(recipient for recipient, (fate, _) in self.fates.items() if fate in fates)
+
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The account so far, one entry a recipient."""
+        return tuple(Outcome(recipient, fate, reply) for recipient, (fate, reply) in self.fates.items())
+
+
+async def transact(
+    session: Session, mail: MailObject, recipients: tuple[Address, ...], ledger: Ledger, stop: bool
+) -> None:
+    """Offer `mail` for these recipients and write what became of it into `ledger`.
+
+    Refused recipients are no error here: the others get the mail, unless `stop` asks that a single refusal
+    ends it before the content. Raises `Unsupported` before anything is said, `SenderRefused`,
+    `ContentRefused`, and what breaks the connection.
+    """
+    content = mail.content_for("8BITMIME" in session.features)
+    check_support(session, mail, content)
+    ledger.size = content.size
+    ledger.begun = True
+    # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
+    chunking = "CHUNKING" in session.features
+    data_in_flight = "PIPELINING" in session.features and not stop and not chunking
+    data = await _offer_envelope(session, mail, content, recipients, ledger, data_in_flight)
+    willing = tuple(r for r in recipients if ledger.fates[r][0] == "not tried")
+    if not willing or (stop and len(willing) < len(recipients)):
+        await _end_without_content(session, data)
+        return
+    if not chunking:
+        await _begin_data(session, willing, ledger, data)
+    try:
+        await _send_content(session, content, chunking, willing, ledger)
+    except MessageError:
+        session.open = (
+            False  # the content ended in the middle: only closing takes it back (RFC 5321 §4.1.1.10)
+        )
+        raise
+    await _final_replies(session, willing, ledger)
+
+
+def check_support(session: Session, mail: MailObject, content: Content) -> None:
+    """Refuse before the first command what this server said it can't do. Raises `Unsupported`."""
+    features, server = session.features, session.server
+    if mail.needs_utf8 and "SMTPUTF8" not in features:
+        who = next(
+            (a.spec for a in (mail.envelope.sender, *mail.envelope.recipients) if a and a.needs_utf8),
+            "the headers",
+        )
+        raise _unsupported(
+            session,
+            f"{server} can't take the non-ASCII address {who}: it does not offer SMTPUTF8 (RFC 6531).",
+            "Use an ASCII address of that person, or a server that offers SMTPUTF8.",
+        )
+    if features.size is not None and content.size > features.size:
+        raise _unsupported(
+            session,
+            f"The message has {content.size:,} octets and {server} takes at most {features.size:,}.",
+            "Make it smaller, or send a link to the file (attachments grow by 37 % on the way).",
+        )
+    if mail.envelope.require_tls and ("REQUIRETLS" not in features or session.secured is None):
+        raise _unsupported(
+            session,
+            f"{server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection, which this message asks for.",
+            "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
+        )
+
+
+def _unsupported(session: Session, what: str, advice: str) -> Unsupported:
+    return Unsupported(what, advice, phase=phases.MAIL, server=str(session.server))
+
+
+def mail_command(session: Session, mail: MailObject, content: Content) -> str:
+    """MAIL with the parameters that this server offers and this message needs."""
+    features, dsn = session.features, mail.envelope.dsn
+    words = [f"MAIL FROM:<{mail.envelope.reverse_path}>"]
+    if "SIZE" in features:
+        words.append(f"SIZE={content.size}")
+    if content.eight_bit and "8BITMIME" in features:
+        words.append("BODY=8BITMIME")
+    if mail.needs_utf8:
+        words.append("SMTPUTF8")
+    if dsn is not None and "DSN" in features:
+        words += [f"RET={dsn.ret}"] if dsn.ret else []
+        words += [f"ENVID={xtext(dsn.envid)}"] if dsn.envid else []
+    if mail.envelope.require_tls:
+        words.append("REQUIRETLS")
+    return " ".join(words)
+
+
+def rcpt_command(session: Session, mail: MailObject, recipient: Address) -> str:
+    """RCPT for one recipient, with what was asked about delivery reports (RFC 3461)."""
+    dsn = mail.envelope.dsn
+    line = f"RCPT TO:<{recipient.spec}>"
+    if dsn is None or "DSN" not in session.features:
+        return line
+    if dsn.notify:
+        line += f" NOTIFY={','.join(dsn.notify)}"
+    return line if recipient.needs_utf8 else f"{line} ORCPT=rfc822;{xtext(recipient.spec)}"
+
+
+async def _offer_envelope(
+    session: Session,
+    mail: MailObject,
+    content: Content,
+    recipients: tuple[Address, ...],
+    ledger: Ledger,
+    with_data: bool,
+) -> Reply | None:
+    """MAIL and all RCPT, in one flight where PIPELINING is offered; gives the reply to DATA if that flew
+    along.
+    """
+    commands = [mail_command(session, mail, content), *(rcpt_command(session, mail, r) for r in recipients)]
+    if with_data:
+        commands.append("DATA")
+    replies = Flight(session, commands, together="PIPELINING" in session.features)
+    sender = await replies.next(phases.MAIL)
+    if sender.code == 421 or (not sender.ok and not replies.together):
+        raise _sender_refused(session, mail, sender)
+    for recipient in recipients:
+        reply = await replies.next(phases.RCPT)
+        if reply.code == 421:
+            # Closing: no recipient of this transaction will get anything, whatever was said before.
+            raise _ended(session, reply)
+        if sender.ok:
+            # 552 means "too many recipients" to some old servers and is to be taken for 452 (RFC 5321
+            # §4.5.3.1.10).
+            reply = Reply(452, reply.lines) if reply.code == 552 else reply
+            ledger.record(recipient, reply, accepted="not tried")
+    data = await replies.next(phases.DATA) if with_data else None
+    if not sender.ok:
+        await _end_without_content(session, data)
+        raise _sender_refused(session, mail, sender)
+    return data
+
+
+class Flight:
+    """Commands on their way, and their replies in order: all at once with PIPELINING, else one by one.
+
+    Replies are read while commands are still being written: thousands of recipients would otherwise fill both
+    sides' buffers.
+    """
+
+    __slots__ = ("_commands", "_outgoing", "_session", "together")
+
+    def __init__(self, session: Session, commands: list[str], together: bool) -> None:
+        self._session = session
+        self.together = together
+        self._commands = iter(commands)
+        lines = [command_line(text) for text in commands]  # all are checked before the first is sent
+        for text in commands if together else ():
+            session.transcript.note("C", text)
+        self._outgoing = Outgoing(
+            (b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ()
+        )
+
+    async def next(self, phase: str) -> Reply:
+        """The reply to the next command."""
+        session, timeouts = self._session, self._session.server.timeouts
+        session.phase = phase
+        if not self.together:
+            text = next(self._commands)
+            session.transcript.note("C", text)
+            self._outgoing = Outgoing([command_line(text)])
+        while not self._outgoing.done:
+            if session.replies.ready:
+                break
+            arrived = await exchange(session, self._outgoing, timeouts.block)
+            if arrived:
+                session.replies.feed(arrived)
+        return await read_reply(session, timeouts.reply)
+
+
+async def exchange(session: Session, outgoing: Outgoing, timeout: float) -> bytes | None:
+    """Write and read at once; trouble becomes an error that names the phase."""
+    try:
+        arrived = await Exchange(outgoing, timeout)
+    except TimeoutError:
+        session.open = False
+        raise phases.timed_out(session, timeout) from None
+    except ConnectionError as problem:
+        session.open = False
+        await last_words(session)
+        raise phases.connection_lost(session) from problem
+    if arrived == b"":
+        session.open = False
+        raise phases.connection_lost(session)
+    return arrived
+
+
+async def _end_without_content(session: Session, data: Reply | None) -> None:
+    """Leave a transaction that has no content to send; a 354 that came all the same is answered with a lone
+    dot.
+    """
+    if data is not None and data.code == 354:
+        session.phase = phases.DATA
+        session.transcript.note("C", ".")
+        await exchange_all(session, Outgoing([b".\r\n"]))
+        await read_reply(session, session.server.timeouts.reply)
+    if session.open:
+        await Flight(session, ["RSET"], together=False).next(phases.READY)
+
+
+async def exchange_all(session: Session, outgoing: Outgoing) -> None:
+    """Hand over everything; what arrives meanwhile is kept for reading."""
+    while not outgoing.done:
+        arrived = await exchange(session, outgoing, session.server.timeouts.block)
+        if arrived:
+            session.replies.feed(arrived)
+
+
+async def _begin_data(
+    session: Session, willing: tuple[Address, ...], ledger: Ledger, data: Reply | None
+) -> None:
+    if data is None:
+        data = await Flight(session, ["DATA"], together=False).next(phases.DATA)
+    if data.code == 354:
+        return
+    session.phase = phases.DATA
+    if data.ok or data.code == 421:
+        session.open = False
+    elif session.open:
+        await Flight(session, ["RSET"], together=False).next(phases.READY)
+        session.phase = phases.DATA
+    if data.ok or data.intermediate:
+        raise _out_of_step(session, data)
+    for recipient in willing:
+        ledger.record(recipient, data)
+    raise _content_refused(session, data)
+
+
+async def _send_content(
+    session: Session, content: Content, chunking: bool, willing: tuple[Address, ...], ledger: Ledger
+) -> None:
+    if session.replies.pending:
+        # Whatever this answers, it is not the content: believed later, it would turn a lost message into an
+        # accepted one.
+        session.open = False
+        raise _out_of_step(session, Reply(500, ("an answer before the content was sent",)))
+    session.phase = phases.CONTENT
+    outgoing = Outgoing(_as_chunk(content) if chunking else escape_dots(content.chunks()))
+    session.transcript.note(
+        "C", f"{f'BDAT {content.size} LAST' if chunking else ''} ({content.size:,} octets of content)".strip()
+    )
+    while not outgoing.done:
+        arrived = await exchange(session, outgoing, session.server.timeouts.block)
+        if not arrived:
+            continue
+        session.replies.feed(arrived)
+        if not outgoing.done:
+            await _interrupted(session, willing, ledger)
+    # From here until the final reply nobody but the server knows (RFC 1047).
+    ledger.handed = True
+    ledger.record_all(willing, "in doubt")
+    session.phase = phases.FINAL
+
+
+def _as_chunk(content: Content) -> Iterator[bytes]:
+    """The whole content as one chunk of CHUNKING (RFC 3030): its size goes in front, no dots are doubled."""
+    chunks = check_line_ends(content.chunks())
+    yield command_line(f"BDAT {content.size} LAST") + next(chunks, b"")
+    yield from chunks
+
+
+async def _interrupted(session: Session, willing: tuple[Address, ...], ledger: Ledger) -> None:
+    """The server spoke before it had the whole content: it refuses, or it is out of step. Either way it won't
+    deliver.
+    """
+    reply = await read_reply(session, session.server.timeouts.reply)
+    session.open = False
+    if not (reply.temporary or reply.permanent):
+        raise _out_of_step(session, reply)
+    for recipient in willing:
+        ledger.record(recipient, reply)
+    raise _content_refused(session, reply)
+
+
+async def _final_replies(session: Session, willing: tuple[Address, ...], ledger: Ledger) -> None:
+    """The server's word on the content: one for all, or one for each recipient in LMTP (RFC 2033 §4.2)."""
+    timeout = session.server.timeouts.final
+    lmtp = session.server.protocol == "lmtp"
+    for recipients in [(r,) for r in willing] if lmtp else [willing]:
+        reply = await read_reply(session, timeout)
+        if reply.intermediate:
+            session.open = False
+            raise _out_of_step(session, reply, in_doubt=True)
+        ledger.reply = reply
+        for recipient in recipients:
+            ledger.record(recipient, reply)
+    session.phase = phases.READY
+    if not any(ledger.fates[r][0] == "accepted" for r in willing):
+        session.phase = phases.FINAL
+        raise _content_refused(session, ledger.reply or Reply(554))
+
+
+def _sender_refused(session: Session, mail: MailObject, reply: Reply) -> DeliveryError:
+    what = f"{session.server} refused the sender <{mail.envelope.reverse_path}>: {reply}."
+    advice = refusal_advice(reply)
+    if reply.code == 530:
+        advice = "The server wants a login (or encryption) first: give it a user and a password."
+    elif reply.permanent:
+        advice = "Use a sender address that this account may send from."
+    return SenderRefused(what, advice, phase=phases.MAIL, server=str(session.server), reply=reply)
+
+
+def _content_refused(session: Session, reply: Reply) -> DeliveryError:
+    what = f"{session.server} refused the content: {reply}."
+    return ContentRefused(
+        what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply
+    )
+
+
+def _ended(session: Session, reply: Reply) -> DeliveryError:
+    what = f"{session.server} ended the talk {phases.DOING[session.phase]}: {reply}."
+    return Refused(what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply)
+
+
+def _out_of_step(session: Session, reply: Reply, in_doubt: bool = False) -> DeliveryError:
+    return ProtocolError(
+        f"{session.server} answered out of step {phases.DOING[session.phase]}: {reply}.",
+        "The connection was closed."
+        + ("" if in_doubt else " Nothing was delivered, so the same call can be tried again."),
+        phase=session.phase,
+        server=str(session.server),
+        temporary=not in_doubt,
+        in_doubt=in_doubt,
+    )

@@ -1,0 +1,209 @@
+"""Plans and steps: how everything here is said once for blocking code, asyncio, Trio and tests.
+
+A **plan** is an ``async def`` that awaits only steps (or other plans). A **step** is a small frozen value
+that says what is needed from outside. A **driver** (``mailwright.drivers``) is a loop that takes each step
+from a plan, performs it, and sends back what came of it. The plan cannot tell which driver it has; it has no
+socket, clock or lock of its own.
+
+Failures come into the very line of the plan that waited: `TimeoutError` when the step's time is up,
+`ConnectionError` when the connection broke, and errors of `mailwright.words.errors` where the driver knows
+more (`Connect`, `StartTLS`).
+
+Plans never clean up: no step stands in a ``finally``. A plan that dies leaves the values that were passed to
+it exact, and its owner closes the link.
+"""
+
+from __future__ import annotations
+
+from mailwright.words.server import TLS
+from mailwright.words.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
+    from typing import Any, Generic, TypeVar
+
+    from mailwright.words.receipt import TLSFacts  # noqa: F401 - named in the brackets of StartTLS
+
+    T = TypeVar("T")
+    R = TypeVar("R", covariant=True)
+    Plan = Coroutine["Step[Any]", Any, T]
+
+    class Step(Generic[R]):
+        """Something that a plan needs from outside; awaiting it gives an `R`."""
+
+        __slots__ = ()
+
+        def __await__(self) -> Generator[Step[R], Any, R]: ...
+
+else:
+
+    class Step:
+        """Something that a plan needs from outside; awaiting it gives what its class names in brackets."""
+
+        __slots__ = ()
+
+        def __await__(self):
+            return (yield self)
+
+        def __class_getitem__(cls, _):
+            # `class Read(Step[bytes])` is for type checkers; typing.Generic would cost 8 ms of start-up.
+            return cls
+
+
+@value
+class Peer:
+    """A connection that was made: the `address` reached and our own (`local`), as IP texts; empty for a Unix
+    socket.
+    """
+
+    address: str
+    local: str
+
+
+@value
+class Connect(Step[Peer]):
+    """A connection to `host` and `port` (or to the Unix socket `path`), all addresses raced (RFC 8305),
+    within `timeout` seconds.
+
+    Whatever connection the link had is closed first. Raises `ConnectError`.
+    """
+
+    host: str
+    port: int
+    timeout: float
+    path: str | None = None
+    proxy: str | None = None
+    source_address: str | None = None
+
+
+@value
+class Read(Step[bytes]):
+    """Bytes from the other side, as they come; ``b""`` means that it closed.
+
+    Waits `timeout` seconds at most; 0 looks without waiting, and `TimeoutError` then means that there is
+    nothing.
+    """
+
+    timeout: float
+
+
+@value
+class Write(Step[None]):
+    """Hand over all of `data`; `timeout` seconds without progress are too many."""
+
+    data: bytes
+    timeout: float
+
+
+class Outgoing:
+    """Octets on their way out, taken from an iterable of chunks piece by piece.
+
+    Survives the step that carries it, so that a plan can stop to look at what arrived and go on. `handed`
+    counts the octets that the operating system took. An error of the iterable (a file that vanished) is
+    raised from the step.
+    """
+
+    __slots__ = ("_chunks", "_current", "_ended", "handed")
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks: Iterator[bytes] = iter(chunks)
+        self._current: memoryview | None = None
+        self._ended = False
+        self.handed = 0
+
+    def peek(self) -> memoryview | None:
+        """What is to go out next, or `None` when all was handed over."""
+        while not self._current and not self._ended:
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                self._ended = True
+            else:
+                self._current = memoryview(chunk)
+        return self._current or None
+
+    def took(self, count: int) -> None:
+        """`count` octets of `peek()` were handed over."""
+        if self._current is not None:
+            self._current = self._current[count:]
+        self.handed += count
+
+    @property
+    def done(self) -> bool:
+        """True when the last octet was handed over."""
+        return self.peek() is None
+
+
+@value
+class Exchange(Step["bytes | None"]):
+    """Write and read at once, so that full buffers on both sides can't lock up.
+
+    Hands over from `outgoing` until something arrives, and gives that (``b""``: the other side closed), or
+    until all is handed over, and gives `None`. Waits `timeout` seconds at most without progress in either
+    direction. When writing fails, what the other side said before is given first.
+    """
+
+    outgoing: Outgoing
+    timeout: float
+
+
+@value
+class StartTLS(Step["TLSFacts"]):
+    """A TLS handshake on the connection as it is, for STARTTLS and for TLS from the first byte alike. Raises
+    `TLSError`.
+
+    `host` is the name that the certificate must be for unless `tls.name` says another. As a server
+    (`server_side`) `tls.context` holds the certificate.
+    """
+
+    tls: TLS
+    host: str
+    timeout: float
+    server_side: bool = False
+
+
+@value
+class BindChannel(Step["bytes | None"]):
+    """The data that binds a login to this TLS connection (RFC 5929, type `kind`), or `None` where there is
+    none.
+    """
+
+    kind: str
+
+
+@value
+class Close(Step[None]):
+    """Close the connection now, without a word. Never fails."""
+
+
+@value
+class Clock(Step[float]):
+    """Seconds of a clock that only goes forward."""
+
+
+@value
+class Sleep(Step[None]):
+    """Wait `seconds`."""
+
+    seconds: float
+
+
+@value
+class Ask(Step["Any"]):
+    """The answer of something outside: a token source, a mailbox, a resolver.
+
+    `act` is called by the driver; under an asynchronous driver it may return an awaitable. `blocking` says
+    that a plain `act` may take long: asynchronous drivers then call it in a thread.
+    """
+
+    act: Callable[[], Any | Awaitable[Any]]
+    blocking: bool = False
+
+
+@value
+class Together(Step["list[Any]"]):
+    """Run plans side by side, each over a link of its own; gives their results in order, an exception in
+    place of a result.
+    """
+
+    plans: tuple[Plan[Any], ...]

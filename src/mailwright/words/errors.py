@@ -1,0 +1,199 @@
+"""Everything that can go wrong, sorted by whom it blames.
+
+::
+
+    MailError
+    ├── MessageError (ValueError)      yours; nothing left this machine
+    │   ├── AddressError               an address is not one
+    │   └── HeaderError                a header name or value can't be sent
+    ├── ConfigError (ValueError)       yours: server, login, URL, settings
+    ├── DeliveryError                  .temporary .in_doubt .phase .server .reply .receipt .transcript
+    │   ├── ConnectError (ConnectionError)
+    │   ├── TLSError                   no encrypted connection to the right server
+    │   ├── LoginError                 the server did not let us in
+    │   ├── Refused                    .reply says why
+    │   │   ├── SenderRefused
+    │   │   ├── RecipientsRefused      .receipt and .remaining say who got it and who did not
+    │   │   └── ContentRefused
+    │   ├── Unsupported                the server can't do what this message needs
+    │   ├── Timeout (TimeoutError)
+    │   ├── ConnectionLost (ConnectionError)
+    │   └── ProtocolError              the other side does not speak SMTP as the standard has it
+    └── MissingExtra (ImportError)     an optional part is not installed
+
+``str(error)`` says in at most two sentences what happened and what to do.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from mailwright.words.receipt import Receipt
+    from mailwright.words.reply import Reply
+    from mailwright.words.transcript import Transcript
+
+
+class MailError(Exception):
+    """Root of all errors of mailwright: `what` happened and the `advice` what to do, one sentence each."""
+
+    def __init__(self, what: str, advice: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}".rstrip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors travel through task queues and process pools; the default pickling would call __init__ with
+        # args only.
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+
+def _rebuild(cls: type[MailError], args: tuple[object, ...], state: dict[str, object]) -> MailError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class MessageError(MailError, ValueError):
+    """The message can't be built or sent as it stands. Nothing left this machine."""
+
+
+class AddressError(MessageError):
+    """Not an address. `text` is what was given and `position` (from 0) the place of the defect."""
+
+    def __init__(self, what: str, advice: str = "", *, text: str = "", position: int = 0) -> None:
+        super().__init__(what, advice)
+        self.text = text
+        self.position = position
+
+
+class HeaderError(MessageError):
+    """A header's name or value can't be sent; `field` names it."""
+
+    def __init__(self, what: str, advice: str = "", *, field: str = "") -> None:
+        super().__init__(what, advice)
+        self.field = field
+
+
+class ConfigError(MailError, ValueError):
+    """A server, login, URL or settings file is not usable as given. Nothing was connected."""
+
+
+class DeliveryError(MailError):
+    """The talk with the server did not end as it should.
+
+    `phase` is one of the words in `mailwright.smtp.phases`; `server` is ``host:port``. `temporary`: the same
+    call later may work and can't make a second copy. `in_doubt`: the last octet of the content left
+    this machine and no reply came; the message may or may not arrive (RFC 1047), so sending it
+    again may make a second copy. `receipt` tells every recipient's fate as far as it is known.
+    """
+
+    #: Whether an error of this class is worth trying again when nothing else is known.
+    usually_temporary = False
+
+    def __init__(
+        self,
+        what: str,
+        advice: str = "",
+        *,
+        phase: str = "",
+        server: str = "",
+        reply: Reply | None = None,
+        temporary: bool | None = None,
+        in_doubt: bool = False,
+        receipt: Receipt | None = None,
+        transcript: Transcript | None = None,
+    ) -> None:
+        super().__init__(what, advice)
+        self.phase = phase
+        self.server = server
+        self.reply = reply
+        self._temporary = temporary
+        self.in_doubt = in_doubt
+        self.receipt = receipt
+        self.transcript = transcript
+
+    @property
+    def temporary(self) -> bool:
+        """True when the same call later may work and can't deliver a second copy to anybody."""
+        if self.in_doubt:
+            return False
+        if self._temporary is not None:
+            return self._temporary
+        return self.reply.temporary if self.reply is not None else self.usually_temporary
+
+
+class ConnectError(DeliveryError, ConnectionError):
+    """No connection: unknown name, refused, unreachable, or no answer in time."""
+
+    usually_temporary = True
+
+
+class TLSError(DeliveryError):
+    """No encrypted connection to the right server: certificate, name, version, or STARTTLS not offered."""
+
+
+class LoginError(DeliveryError):
+    """The server did not let us in, or there is no safe way to log in."""
+
+
+class Refused(DeliveryError):
+    """The server said no; `reply` says why."""
+
+
+class SenderRefused(Refused):
+    """The server does not take mail from this sender."""
+
+
+class RecipientsRefused(Refused):
+    """Some or all recipients were refused.
+
+    `receipt` tells who was accepted. `remaining` is the same message with the same Message-ID, addressed
+    only to those for whom another try may help, or `None` if there is nobody. When somebody was accepted the
+    error is never `temporary`: repeating the call would deliver a second copy.
+    """
+
+    #: The message for another try, or `None`.
+    remaining: Any = None
+
+
+class ContentRefused(Refused):
+    """The server took the envelope but not the content."""
+
+
+class Unsupported(DeliveryError):
+    """The server can't do what this message needs (SMTPUTF8, SIZE, 8BITMIME, DSN …)."""
+
+
+class Timeout(DeliveryError, TimeoutError):
+    """The server did not answer within the time-out of this phase, or the whole deadline passed."""
+
+    usually_temporary = True
+
+
+class ConnectionLost(DeliveryError, ConnectionError):
+    """The server closed the connection, or the network did."""
+
+    usually_temporary = True
+
+
+class ProtocolError(DeliveryError):
+    """The other side does not speak SMTP as the standard has it; the connection is not usable any more."""
+
+
+class MissingExtra(MailError, ImportError):
+    """An optional part is not installed; the text holds the command that installs it."""
+
+
+def attach(error: MailError, **facts: Any) -> None:
+    """Fill in facts (`phase`, `server`, `receipt`, `transcript`) that were not known where the error was
+    raised.
+    """
+    for name, fact in facts.items():
+        if not getattr(error, name, fact):
+            setattr(error, name, fact)

@@ -1,0 +1,139 @@
+"""What every test shares: the real servers, two speeds of random testing, an account of what was skipped."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+HERE = Path(__file__).parent
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+# The same examples on every run: a red build is red for its change, not by luck. Luck is for the drill.
+settings.register_profile(
+    "ci", max_examples=60, derandomize=True, deadline=None, database=None, print_blob=True
+)
+settings.register_profile(
+    "drill",
+    max_examples=5000,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("ci")
+
+
+class KnownSkip(NamedTuple):
+    """One entry of known_skips.toml: which test may be skipped, for which reason, why that is acceptable."""
+
+    test: re.Pattern[str]
+    reason: re.Pattern[str]
+    why: str
+
+    def covers(self, skip: Skip) -> bool:
+        """Whether this entry speaks of that skip."""
+        return bool(self.test.fullmatch(skip.test) and self.reason.search(skip.reason))
+
+
+class Skip(NamedTuple):
+    """One test, or one whole file, that did not run."""
+
+    test: str
+    reason: str
+
+
+def read_known_skips() -> list[KnownSkip]:
+    """The entries of known_skips.toml."""
+    table = tomllib.loads((HERE / "known_skips.toml").read_text(encoding="utf-8"))
+    return [
+        KnownSkip(re.compile(row["test"]), re.compile(row["reason"]), row["why"])
+        for row in table.get("skip", [])
+    ]
+
+
+class SkipAccount:
+    """Collects every skip and expected failure; shows them, and fails the run for an unknown one if asked."""
+
+    def __init__(self, strict: bool, report: str | None) -> None:
+        self.strict = strict
+        self.report = report
+        self.known = read_known_skips()
+        self.skips: list[Skip] = []
+
+    def is_known(self, skip: Skip) -> bool:
+        """Whether known_skips.toml has an entry for it."""
+        return any(entry.covers(skip) for entry in self.known)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped:
+            self.skips.append(Skip(report.nodeid, reason_of(report)))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self.skips.append(Skip(report.nodeid, reason_of(report)))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.report:
+            rows = [{**skip._asdict(), "known": self.is_known(skip)} for skip in self.skips]
+            Path(self.report).write_text(json.dumps(rows), encoding="utf-8")
+        if self.strict and session.exitstatus == pytest.ExitCode.OK:
+            if not all(self.is_known(skip) for skip in self.skips):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self.skips or self.report:  # who asked for a report shows it
+            return
+        terminalreporter.section("skipped")
+        by_reason: dict[str, list[Skip]] = defaultdict(list)
+        for skip in self.skips:
+            by_reason[skip.reason].append(skip)
+        for reason, skips in sorted(by_reason.items()):
+            terminalreporter.write_line(f"{reason} ({len(skips)})")
+            for skip in skips:
+                verdict = (
+                    "" if self.is_known(skip) else "   UNKNOWN: add it to tests/known_skips.toml or run it"
+                )
+                terminalreporter.write_line(f"    {skip.test}{verdict}")
+
+
+def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a test was skipped or was expected to fail, without pytest's prefix."""
+    expected_failure = getattr(report, "wasxfail", None)
+    if expected_failure is not None:
+        return f"expected failure: {expected_failure}"
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return reason.removeprefix("Skipped: ")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("skips")
+    group.addoption("--strict-skips", action="store_true", help="fail on a skip that known_skips.toml lacks")
+    group.addoption(
+        "--skip-report", metavar="FILE", help="write every skip to FILE as JSON instead of showing it"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # the workers of pytest-xdist report to the one that started them
+        config.pluginmanager.register(
+            SkipAccount(config.getoption("--strict-skips"), config.getoption("--skip-report")), "skip account"
+        )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the drills out unless a `-m` expression names them."""
+    if "drill" in config.getoption("markexpr"):
+        return
+    drills = [item for item in items if item.get_closest_marker("drill")]
+    if drills:
+        config.hook.pytest_deselected(items=drills)
+        items[:] = [item for item in items if item not in drills]

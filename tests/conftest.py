@@ -17,9 +17,7 @@ HERE = Path(__file__).parent
 pytest_plugins = ["tests.servers.fixtures"]
 
 # The same examples on every run: a red build is red for its change, not by luck. Luck is for the drill.
-settings.register_profile(
-    "ci", max_examples=60, derandomize=True, deadline=None, database=None, print_blob=True
-)
+settings.register_profile("ci", max_examples=60, derandomize=True, deadline=None, database=None, print_blob=True)
 settings.register_profile(
     "drill",
     max_examples=5000,
@@ -53,10 +51,7 @@ class Skip(NamedTuple):
 def read_known_skips() -> list[KnownSkip]:
     """The entries of known_skips.toml."""
     table = tomllib.loads((HERE / "known_skips.toml").read_text(encoding="utf-8"))
-    return [
-        KnownSkip(re.compile(row["test"]), re.compile(row["reason"]), row["why"])
-        for row in table.get("skip", [])
-    ]
+    return [KnownSkip(re.compile(row["test"]), re.compile(row["reason"]), row["why"]) for row in table.get("skip", [])]
 
 
 class SkipAccount:
@@ -98,9 +93,7 @@ class SkipAccount:
         for reason, skips in sorted(by_reason.items()):
             terminalreporter.write_line(f"{reason} ({len(skips)})")
             for skip in skips:
-                verdict = (
-                    "" if self.is_known(skip) else "   UNKNOWN: add it to tests/known_skips.toml or run it"
-                )
+                verdict = "" if self.is_known(skip) else "   UNKNOWN: add it to tests/known_skips.toml or run it"
                 terminalreporter.write_line(f"    {skip.test}{verdict}")
 
 
@@ -116,9 +109,7 @@ def reason_of(report: pytest.TestReport | pytest.CollectReport) -> str:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("skips")
     group.addoption("--strict-skips", action="store_true", help="fail on a skip that known_skips.toml lacks")
-    group.addoption(
-        "--skip-report", metavar="FILE", help="write every skip to FILE as JSON instead of showing it"
-    )
+    group.addoption("--skip-report", metavar="FILE", help="write every skip to FILE as JSON instead of showing it")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -160,9 +160,7 @@ class Environment:
         tables = read_pyproject()
         groups = [tables["dependency-groups"][group] for group in GROUPS[kind]]
         version = [line for line in version_file().splitlines() if line.startswith("__version__")]
-        text = json.dumps(
-            [str(ROOT), tables["project"], groups, version, CONSTRAINTS.read_text(encoding="utf-8")]
-        )
+        text = json.dumps([str(ROOT), tables["project"], groups, version, CONSTRAINTS.read_text(encoding="utf-8")])
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _call(self, command: Sequence[str]) -> None:

@@ -152,9 +152,7 @@ class NpmServer:
 
 SERVERS: tuple[DebianServer | NpmServer, ...] = (
     DebianServer("postfix", ("postfix",), "the most used server; with Dovecot for logins"),
-    DebianServer(
-        "dovecot", ("dovecot-core", "dovecot-lmtpd"), "it checks logins for Postfix and speaks LMTP"
-    ),
+    DebianServer("dovecot", ("dovecot-core", "dovecot-lmtpd"), "it checks logins for Postfix and speaks LMTP"),
     NpmServer("npm", "smtp-server", "3.21.6", "a server with XOAUTH2"),
     DebianServer("exim", ("exim4-daemon-light",), "a second full server with ideas of its own"),
     DebianServer("opensmtpd", ("opensmtpd",), "a small and strict receiver"),

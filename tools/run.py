@@ -28,9 +28,7 @@ def what_is_missing() -> "str | None":
     if sys.version_info < OLDEST:
         return (
             "mailwright needs Python 3.11 or newer and this is {}: install one (apt install python3 "
-            "python3-venv, brew install python, pyenv install 3.13) and run it on tools/run.py".format(
-                version
-            )
+            "python3-venv, brew install python, pyenv install 3.13) and run it on tools/run.py".format(version)
         )
     try:
         import ensurepip  # noqa: F401

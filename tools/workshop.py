@@ -123,13 +123,9 @@ def main_environment() -> Environment:
 
 def style_and_types(this_round: Round, environment: Environment) -> None:
     """What a reader and a type checker would say."""
-    this_round.step(
-        "style: ruff check", lambda: must(environment, "-m", "ruff", "check", "--output-format=concise")
-    )
+    this_round.step("style: ruff check", lambda: must(environment, "-m", "ruff", "check", "--output-format=concise"))
     this_round.step("style: ruff format", lambda: must(environment, "-m", "ruff", "format", "--check"))
-    this_round.step(
-        "types: mypy --strict", lambda: must(environment, "-m", "mypy", "--strict", "--no-error-summary")
-    )
+    this_round.step("types: mypy --strict", lambda: must(environment, "-m", "mypy", "--strict", "--no-error-summary"))
 
 
 def must(environment: Environment, *arguments: str) -> str:
@@ -198,15 +194,11 @@ def branch_coverage(environment: Environment) -> str:
     files = json.loads(report.read_text(encoding="utf-8"))["files"]
     lines = []
     for room in ROOMS:
-        rows = [
-            row["summary"]
-            for name, row in files.items()
-            if f"mailwright/{room}/" in name.replace(os.sep, "/")
-        ]
+        rows = [row["summary"] for name, row in files.items() if f"mailwright/{room}/" in name.replace(os.sep, "/")]
         branches, taken = (sum(row[key] for row in rows) for key in ("num_branches", "covered_branches"))
-        share = f"{taken / branches:.1%} of {branches}" if branches else "no branches"
+        share = f"{taken / branches:.1%} of {branches} branches" if branches else "no branches"
         lines.append(f"{room} {share}")
-        print(f"  {room + '/':<10} {share} branches in {len(rows)} files")
+        print(f"  {room + '/':<10} {share} in {len(rows)} files")
     return ", ".join(lines)
 
 
@@ -232,7 +224,8 @@ def unit_tests(python: Interpreter, words: list[str]) -> str:
     environment.prepare("unit")
     done = environment.capture(*pytest_words(python.name), "-q", "-m", QUICK, *words)
     if done.returncode:
-        raise StepFailed(f"pytest ended with status {done.returncode}\n{done.stdout}{done.stderr}")
+        last = closing_line(done.stdout)
+        raise StepFailed(f"pytest ended with status {done.returncode}: {last}\n{done.stdout}{done.stderr}")
     return closing_line(done.stdout)
 
 
@@ -249,9 +242,7 @@ def show_skips() -> None:
     by_reason: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for report in sorted(CACHE.glob("skips-*.json")):
         for row in json.loads(report.read_text(encoding="utf-8")):
-            reason = (
-                row["reason"] if row["known"] else f"UNKNOWN (not in tests/known_skips.toml): {row['reason']}"
-            )
+            reason = row["reason"] if row["known"] else f"UNKNOWN (not in tests/known_skips.toml): {row['reason']}"
             by_reason[reason][row["test"]].append(report.stem.removeprefix("skips-"))
     print("\nskipped: nothing" if not by_reason else "\nskipped:")
     for reason, tests in sorted(by_reason.items()):

@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
 from tests.servers import HOST, RealServer
 from tests.servers.dovecot import FULL
 from tests.servers.fixtures import real_servers
@@ -194,9 +195,7 @@ def test_npm_smtp_server_takes_a_token(npm_smtp_server: RealServer) -> None:
 def test_postfix_delivers_a_report(postfix: RealServer) -> None:
     content, mark = message()
     with connected(postfix) as connection:
-        connection.sendmail(
-            SENDER, [ACCEPTED], content, ["RET=HDRS", f"ENVID={mark.decode()}"], ["NOTIFY=SUCCESS"]
-        )
+        connection.sendmail(SENDER, [ACCEPTED], content, ["RET=HDRS", f"ENVID={mark.decode()}"], ["NOTIFY=SUCCESS"])
     report = postfix.find(b"Original-Envelope-Id: " + mark)
     assert b"Action: delivered" in report or b"Action: expanded" in report
 

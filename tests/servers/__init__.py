@@ -101,7 +101,5 @@ class RealServer:
             if found is not None:
                 return found
             if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{self.name}: {len(messages)} messages after {timeout} s, but not {wanted}"
-                )
+                raise TimeoutError(f"{self.name}: {len(messages)} messages after {timeout} s, but not {wanted}")
             time.sleep(0.02)

@@ -41,9 +41,7 @@ class Box:
         unfinished.rename(unfinished.parent / "new" / name)
         return f"250 2.0.0 stored as {name}"
 
-    def check(
-        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
-    ) -> AuthResult:
+    def check(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object) -> AuthResult:
         known = (
             isinstance(data, LoginPassword)
             and data.login == self.settings["user"].encode()

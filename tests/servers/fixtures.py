@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import pytest
+
 from tests.servers import RealServer
 
 Start = Callable[[pytest.TempPathFactory], Iterator[RealServer]]

@@ -76,7 +76,10 @@ const options = {
     }
 };
 
-new SMTPServer({ ...options, secure: true }).listen(settings.tls_port, settings.host);
-new SMTPServer(options).listen(settings.port, settings.host);
+for (const [port, secure] of [[settings.tls_port, true], [settings.port, false]]) {
+    const server = new SMTPServer({ ...options, secure });
+    server.on('error', () => {}); // a client that ends a handshake must not end the server
+    server.listen(port, settings.host);
+}
 
 process.stdin.on('end', () => process.exit(0)).resume();

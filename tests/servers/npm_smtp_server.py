@@ -18,9 +18,7 @@ PROGRAM = Path(__file__).with_suffix(".js")
 MODULE = CACHE / "npm" / "node_modules" / "smtp-server"
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2")
-FEATURES = frozenset(
-    {"8BITMIME", "AUTH", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING", "REQUIRETLS", "SIZE", "SMTPUTF8"}
-)
+FEATURES = frozenset({"8BITMIME", "AUTH", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING", "REQUIRETLS", "SIZE", "SMTPUTF8"})
 
 
 def missing() -> str | None:

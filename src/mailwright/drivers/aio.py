@@ -102,6 +102,8 @@ class Link(asyncio.Protocol):
 
     async def read(self, timeout: float) -> bytes:
         """What arrived; waits for it if need be."""
+        if self._transport is None and not self._ended:
+            raise ConnectionAbortedError("there is no connection")
         if timeout <= 0 and not self._arrived and not self._ended:
             await asyncio.sleep(0)  # what the loop knows by now counts as arrived
             if not self._arrived and not self._ended:
@@ -382,9 +384,7 @@ async def serve(plan_for: Callable[[Link, str], Plan[Any]], host: str, port: int
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             peer = transport.get_extra_info("peername")
-            task = asyncio.get_running_loop().create_task(
-                _serve_one(plan_for(self, peer[0] if peer else ""), self)
-            )
+            task = asyncio.get_running_loop().create_task(_serve_one(plan_for(self, peer[0] if peer else ""), self))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
 

@@ -7,6 +7,8 @@ that handshake, certificate checks and encryption exist once for all drivers.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mailwright.steps import (
     BindChannel,
     Clock,
@@ -19,6 +21,7 @@ from mailwright.steps import (
     Step,
     Write,
 )
+from mailwright.words.errors import TLSError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +97,13 @@ def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
     layer = TLSLayer(step.tls, step.host, server_side=step.server_side)
     deadline = (yield Clock()) + step.timeout
     while True:
-        done = layer.handshake()
+        try:
+            done = layer.handshake()
+        except TLSError:
+            if alert := layer.outgoing():  # tell the other side why, as far as it still listens
+                with suppress(OSError):
+                    yield Write(alert, step.timeout)
+            raise
         outgoing = layer.outgoing()
         if outgoing:
             yield Write(outgoing, step.timeout)

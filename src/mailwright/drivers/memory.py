@@ -138,7 +138,7 @@ def converse(*sides: tuple[Plan[Any], Link], time: Time) -> list[Any]:
         for _ in range(ROUNDS_LIMIT):
             if all(runner.ended for runner in runners):
                 return [runner.result for runner in runners]
-            if not any([runner.turn() for runner in runners]):
+            if not sum(runner.turn() for runner in runners):
                 time.now = max(time.now, min(r.until for r in runners if r.until is not None))
         raise RuntimeError(f"the conversation did not end within {ROUNDS_LIMIT} turns")
     finally:

@@ -20,9 +20,7 @@ def connect_through(step: Connect, timeout: float) -> socket.socket:
     library = extra("python_socks.sync", "proxy", "A proxy")
     try:
         proxy = library.Proxy.from_url(_url(step), rdns=True)
-        sock: socket.socket = proxy.connect(
-            dest_host=step.host, dest_port=step.port, timeout=max(timeout, 0.001)
-        )
+        sock: socket.socket = proxy.connect(dest_host=step.host, dest_port=step.port, timeout=max(timeout, 0.001))
     except Exception as problem:
         raise _failed(step, problem) from problem
     sock.setblocking(False)
@@ -34,9 +32,7 @@ async def connect_through_async(step: Connect, timeout: float) -> socket.socket:
     library = extra("python_socks.async_.asyncio", "proxy", "A proxy")
     try:
         proxy = library.Proxy.from_url(_url(step), rdns=True)
-        sock: socket.socket = await proxy.connect(
-            dest_host=step.host, dest_port=step.port, timeout=max(timeout, 0.001)
-        )
+        sock: socket.socket = await proxy.connect(dest_host=step.host, dest_port=step.port, timeout=max(timeout, 0.001))
     except Exception as problem:
         raise _failed(step, problem) from problem
     return sock
@@ -46,9 +42,7 @@ def _url(step: Connect) -> str:
     url = step.proxy or ""
     scheme = url.partition("://")[0]
     if scheme not in SCHEMES:
-        raise ConfigError(
-            "The proxy is not usable.", "Write it like socks5://127.0.0.1:1080 or http://127.0.0.1:3128."
-        )
+        raise ConfigError("The proxy is not usable.", "Write it like socks5://127.0.0.1:1080 or http://127.0.0.1:3128.")
     # python-socks names remote look-up by an argument, not by the scheme.
     return "socks5" + url[len(scheme) :] if scheme == "socks5h" else url
 
@@ -59,9 +53,7 @@ def _failed(step: Connect, problem: Any) -> Exception:
     # The proxy's URL may hold a password: only its kind is shown.
     kind = (step.proxy or "").partition("://")[0]
     reason = (
-        "no answer in time"
-        if isinstance(problem, TimeoutError) or "imeout" in type(problem).__name__
-        else str(problem)
+        "no answer in time" if isinstance(problem, TimeoutError) or "imeout" in type(problem).__name__ else str(problem)
     )
     return ConnectError(
         f"No connection to {step.host}:{step.port} through the {kind} proxy: {reason}.",

@@ -53,9 +53,7 @@ class Attempts:
         if self._left:
             self.next_due = 0.0
 
-    def failed_with(
-        self, problem: BaseException, addresses: Iterable[Any]
-    ) -> list[tuple[str, BaseException]]:
+    def failed_with(self, problem: BaseException, addresses: Iterable[Any]) -> list[tuple[str, BaseException]]:
         """All failures, these addresses' among them."""
         return [*self.failures, *((_place(address), problem) for address in addresses)]
 
@@ -69,8 +67,7 @@ def unreachable(step: Connect, failures: list[tuple[str, BaseException]]) -> Con
     where = step.path or f"{step.host}:{step.port}"
     reasons = list(
         dict.fromkeys(
-            f"{_reason(problem)} ({place})" if place != step.host else _reason(problem)
-            for place, problem in failures
+            f"{_reason(problem)} ({place})" if place != step.host else _reason(problem) for place, problem in failures
         )
     )
     kinds = {_kind(problem) for _, problem in failures}
@@ -111,5 +108,8 @@ def _advice(step: Connect, kinds: set[str]) -> str:
     if "refused" in kinds:
         return "Nothing listens on that port: check it (465 for 'tls', 587 for 'starttls') and whether the server runs."
     if "timeout" in kinds:
-        return "A firewall may drop the port, or the server is down: check the network, or try the other port (465 or 587)."
+        return (
+            "A firewall may drop the port, or the server is down: check the network, or try the other port (465 "
+            "or 587)."
+        )
     return "Check this machine's network, then try again."

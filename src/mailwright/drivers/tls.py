@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import ssl
 
-from mailwright.sasl.channel_binding import SERVER_END_POINT, TLS_UNIQUE, server_end_point
+from mailwright.sasl.channel_binding import SERVER_END_POINT, server_end_point
 from mailwright.words.errors import ConfigError, TLSError
 from mailwright.words.receipt import TLSFacts
 from mailwright.words.secret import Secret
@@ -99,18 +99,12 @@ class TLSLayer:
         """What was agreed on."""
         cipher = self._object.cipher()
         verified = not self._tls.unverified or self._tls.pin is not None
-        return TLSFacts(
-            self._object.version() or "", cipher[0] if cipher else "", self._fingerprint(), verified
-        )
+        return TLSFacts(self._object.version() or "", cipher[0] if cipher else "", self._fingerprint(), verified)
 
     def channel_binding(self, kind: str) -> bytes | None:
         """The octets that bind a login to this connection (RFC 5929), or `None`."""
         if kind == "tls-unique":
-            return (
-                self._object.get_channel_binding("tls-unique")
-                if self._object.version() == "TLSv1.2"
-                else None
-            )
+            return self._object.get_channel_binding("tls-unique") if self._object.version() == "TLSv1.2" else None
         certificate = self._object.getpeercert(binary_form=True)
         binding = server_end_point(certificate) if kind == SERVER_END_POINT and certificate else None
         return binding.data if binding else None
@@ -191,7 +185,8 @@ def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tu
     if code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
         return (
             f"The certificate is not for {host}: {text}",
-            "Use the host name that the certificate is for, or set tls.name to it if you know that this is the right machine.",
+            "Use the host name that the certificate is for, or set tls.name to it if you know that this is "
+            "the right machine.",
         )
     if code in (
         18,
@@ -201,7 +196,8 @@ def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tu
     ):  # self-signed, self-signed in chain, no issuer, can't verify the first certificate
         return (
             f"The certificate of {host} is not from a CA that this machine trusts: {text}.",
-            "If it is your own server, name its CA with ca_file, or pin the certificate's SHA-256 after checking it by another way.",
+            "If it is your own server, name its CA with ca_file, or pin the certificate's SHA-256 after "
+            "checking it by another way.",
         )
     return f"The certificate of {host} is not acceptable: {text}.", "The server's owner must correct it."
 
@@ -259,4 +255,3 @@ def public_key(certificate: bytes) -> bytes:
     for _ in range(skip):
         position = _element(certificate, position)[1]
     return certificate[position : _element(certificate, position)[1]]
-

@@ -28,6 +28,22 @@ class NotFetched(Secret):
         raise ConfigError("The password was not fetched.", "Connect with Settings.server, which fetches it.")
 
 
+def sender_address(text: str, name: str) -> Address:
+    """The address that the setting `name` gives as sender. Raises `ConfigError`, which does not repeat the text:
+    the variables for sender and password stand next to each other.
+    """
+    position = -1
+    try:
+        return Address.parse(text)
+    except AddressError as problem:
+        position = problem.position
+    del text
+    raise ConfigError(
+        f"{name} is not an address, at position {position + 1}.",
+        "Write it like ada@example.org or Ada Lovelace <ada@example.org>.",
+    )
+
+
 @value
 class Settings:
     """The effective settings: where to send, as whom, and who says so.
@@ -83,9 +99,9 @@ class Account:
             refuse_cleartext(server, self.encrypted)
             self._check_login(server)
             if self.sender is not None:
-                Address.parse(self.sender)
+                sender_address(self.sender, self._called("sender"))
             return Settings(server, self.sender, self._origins(given, place), place)
-        except (ConfigError, AddressError) as problem:
+        except ConfigError as problem:
             complaint = ConfigError(f"{self.where}: {problem.what}", problem.advice)
         raise complaint
 

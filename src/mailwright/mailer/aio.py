@@ -37,10 +37,10 @@ class AsyncMailer:
     delivery error, with its doubt, as its cause.
     """
 
-    def __init__(self, server: Server | str, *, limits: Limits = Limits(), sender: str | None = None) -> None:
+    def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
         self.server = Server.from_url(server) if isinstance(server, str) else server
         self.sender = sender
-        self._pool = Pool(limits)
+        self._pool = Pool(limits or Limits())
         self._freed = asyncio.Condition()
         self._process = os.getpid()
 
@@ -54,9 +54,7 @@ class AsyncMailer:
     ) -> Receipt:
         """Send one message and give its receipt; as `Mailer.send`."""
         if on_refusal not in ON_REFUSAL:
-            raise ConfigError(
-                f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}."
-            )
+            raise ConfigError(f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}.")
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         lease = await self._take()

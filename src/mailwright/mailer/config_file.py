@@ -62,15 +62,17 @@ class ConfigFile:
         self.default = self._default(document)
 
     def account(self, name: str, variables: Mapping[str, str]) -> Account:
-        """The account of that name; `variables` are for a password that is one of them. Raises `ConfigError`."""
+        """The account of that name. Raises `ConfigError`.
+
+        `variables` are looked into for a password that is said to be one of them.
+        """
         table = self.accounts[name]
         where = f"account {visible(name, 60)} in {self._shown}"
         complaint: ConfigError
         try:
             options = _options(table, self.path)
-            password = _password(
-                table.get("password", options.pop("password", None)), options, self.path, variables
-            )
+            given = table.get("password", options.pop("password", None))
+            password = _password(given, options, self.path, variables)
             sender = table.get("sender")
             if sender is not None and not isinstance(sender, str):
                 raise ConfigError("sender is not text.", 'Write it like sender = "ada@example.org".')
@@ -98,7 +100,7 @@ class ConfigFile:
         if not isinstance(name, str) or name not in self.accounts:
             raise ConfigError(
                 f"{self._shown}: default is not the name of an account in this file.",
-                did_you_mean(str(name), self.accounts) if self.accounts else "It has no accounts.",
+                visible(did_you_mean(str(name), self.accounts), 300) if self.accounts else "It has no accounts.",
             )
         return name
 
@@ -115,14 +117,13 @@ def _parsed(file: TextFile) -> dict[str, Any]:
 
     try:
         return tomllib.loads(file.text)
-    except tomllib.TOMLDecodeError as problem:
+    except (ValueError, RecursionError) as problem:
         # Only the place: what the parser says may quote the text, and newer ones carry all of it.
-        place = str(problem).rpartition("(")[2].rstrip(")")
-    except RecursionError:
-        place = "everywhere"
+        place = str(problem).rpartition("(at ")[2].rstrip(")") if "(at " in str(problem) else ""
     path = visible(file.path, 300)
     del file
-    raise ConfigError(f"{path} is not TOML {place}.", "Text goes in quotation marks, a table in [brackets].")
+    what = f"{path} is not TOML{' at ' if place else ''}{place}."
+    raise ConfigError(what, "Text goes in quotation marks, a table in [brackets].")
 
 
 def _is_table(given: object) -> bool:
@@ -146,16 +147,9 @@ def _options(table: Mapping[str, Any], path: str) -> dict[str, object]:
     if not isinstance(table["url"], str):
         raise ConfigError("url is not text.", 'Write it like url = "smtps://ada@smtp.example.org".')
     from_url = url.options_from_url(table["url"])
-    for name in (*_IN_URL, *(("password",) if "password" in table else ())):
-        if name in table and (name in _IN_URL or name in from_url):
-            raise ConfigError(
-                f"url and {name} are both given.", f"Say the {name} in the URL, or do without url."
-            )
-    for name in from_url:
-        if name in options:
-            raise ConfigError(
-                f"url has the option {name}, which is also given beside it.", "Keep one of them."
-            )
+    for name in (*_IN_URL, *from_url):
+        if name in table:
+            raise ConfigError(f"{name} is given beside url.", f"Say the {name} in the URL, or do without url.")
     return {**from_url, **options}
 
 
@@ -187,12 +181,7 @@ def _place(
 ) -> Secret | PasswordPlace | None:
     """Where the password is, or `None` if `place` has not the form for its kind."""
     is_text = isinstance(place, str) and bool(place)
-    if (
-        kind == "command"
-        and isinstance(place, list)
-        and place
-        and all(isinstance(word, str) for word in place)
-    ):
+    if kind == "command" and isinstance(place, list) and place and all(isinstance(word, str) for word in place):
         return Command(tuple(place)) if place[0] else None
     if kind == "command" and is_text:
         return Command(place)

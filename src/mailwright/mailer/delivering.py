@@ -26,9 +26,7 @@ ON_REFUSAL = ("raise", "stop", "report")
 TOO_MANY = (452, 552)  # at RCPT: more recipients than this transaction may have (RFC 5321 §4.5.3.1.10)
 
 
-async def deliver(
-    session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool
-) -> Receipt:
+async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool) -> Receipt:
     """Send `mail` over `session`, opening it first if need be, and give the receipt.
 
     `on_refusal`: with ``"raise"`` the others get the mail and then `RecipientsRefused` is raised; with
@@ -107,9 +105,7 @@ def judged(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRef
     if on_refusal == "report" or receipt.complete:
         return receipt
     refused = receipt.refused
-    who = ", ".join(f"<{o.recipient.spec}>: {o.reply}" for o in refused[:3]) + (
-        " …" if len(refused) > 3 else ""
-    )
+    who = ", ".join(f"<{o.recipient.spec}>: {o.reply}" for o in refused[:3]) + (" …" if len(refused) > 3 else "")
     taken = len(receipt.accepted)
     what = f"{session.server} refused {len(refused)} of {len(receipt.outcomes)} recipients ({who}); " + (
         f"{taken} accepted it." if taken else "nobody got the message."
@@ -170,9 +166,7 @@ def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryE
 
     doubt = bool(ledger.handed and ledger.with_fate("in doubt"))
     error = ConnectionLost(
-        f"Sending to {session.server} was cancelled {phases.DOING.get(session.phase, '')}.".replace(
-            " .", "."
-        ),
+        f"Sending to {session.server} was cancelled {phases.DOING.get(session.phase, '')}.".replace(" .", "."),
         "The message may or may not arrive." if doubt else "Nothing was delivered in the open transaction.",
         phase=session.phase,
         in_doubt=doubt,

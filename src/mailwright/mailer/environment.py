@@ -6,10 +6,9 @@ Variables of other tools are not read, since nobody knows what they were set for
 
 from __future__ import annotations
 
-from mailwright.mailer.account import Account
+from mailwright.mailer.account import Account, sender_address
 from mailwright.mailer.files import PasswordFile
-from mailwright.words.address import Address
-from mailwright.words.errors import AddressError, ConfigError
+from mailwright.words.errors import ConfigError
 from mailwright.words.options import nearest
 from mailwright.words.secret import Secret
 from mailwright.words.url import options_from_url
@@ -35,9 +34,9 @@ FOREIGN = {
         ("SMTP_USER", "SMTP_USERNAME SMTP_USER_NAME SMTP_LOGIN GMAIL_USER"),
         ("SMTP_PASSWORD", "EMAIL_HOST_PASSWORD EMAIL_PASS MAIL_PASSWORD MAIL_PASS"),
         ("SMTP_PASSWORD", "SMTP_PASS SMTP_PWD SMTP_PASSWD GMAIL_APP_PASSWORD GMAIL_PASSWORD"),
-        ("SMTP_SECURITY", "EMAIL_USE_TLS EMAIL_USE_SSL MAIL_USE_TLS MAIL_USE_SSL MAIL_STARTTLS MAIL_SSL_TLS"),
-        ("SMTP_SECURITY", "MAIL_ENCRYPTION SMTP_TLS SMTP_SSL SMTP_STARTTLS SMTP_USE_TLS SMTP_USE_SSL"),
-        ("SMTP_SECURITY", "SMTP_SECURE SMTP_ENCRYPTION"),
+        ("SMTP_SECURITY", "EMAIL_USE_TLS EMAIL_USE_SSL MAIL_USE_TLS MAIL_USE_SSL MAIL_STARTTLS"),
+        ("SMTP_SECURITY", "MAIL_SSL_TLS MAIL_ENCRYPTION SMTP_TLS SMTP_SSL SMTP_STARTTLS SMTP_USE_TLS"),
+        ("SMTP_SECURITY", "SMTP_USE_SSL SMTP_SECURE SMTP_ENCRYPTION"),
         ("SENDER_EMAIL", "DEFAULT_FROM_EMAIL MAIL_DEFAULT_SENDER MAIL_FROM MAIL_FROM_ADDRESS"),
         ("SENDER_EMAIL", "EMAIL_FROM EMAIL_ADDRESS FROM_EMAIL SMTP_FROM SMTP_SENDER SMTP_FROM_EMAIL"),
     )
@@ -78,13 +77,15 @@ def holds_password(variables: Mapping[str, str]) -> bool:
 
 def clues(variables: Mapping[str, str]) -> Iterator[str]:
     """For the error that nothing is configured: what in `variables` looks as if it had been meant for us."""
+    foreign = [name for name in variables if variables[name] and name in FOREIGN][:6]
+    if foreign:
+        instead = ", ".join(dict.fromkeys(FOREIGN[name] for name in foreign))
+        yield f"{', '.join(foreign)}: of other tools and not read (here: {instead})"
     for name in variables:
-        if not variables[name] or name == "MAILWRIGHT_CONFIG":
+        if not variables[name] or name in FOREIGN or name.startswith("MAILWRIGHT_"):
             continue
         if name in OURS:
             yield f"{name} is set, but SMTP_HOST is not"
-        elif name in FOREIGN:
-            yield f"{name} belongs to other tools and is not read (set {FOREIGN[name]})"
         elif len(name) < 30 and (meant := nearest(name, OURS, 0.85)):
             yield f"{name} is not known (did you mean {meant}?)"
 
@@ -125,7 +126,7 @@ def _from_url(url: str, where: str, sender: str | None) -> Account:
             where,
             options,
             encrypted="Write smtps:// (TLS) or smtp:// (STARTTLS)",
-            unlocked="Write user:password@ in it, or set SMTP_HOST, SMTP_USER and SMTP_PASSWORD_FILE instead.",
+            unlocked="Write user:password@ in it, or set SMTP_HOST, SMTP_USER and SMTP_PASSWORD instead.",
             sender=sender,
             password=Secret(str(password)) if password is not None else None,
         )
@@ -175,7 +176,4 @@ def _password(
 def _user_from_sender(said: Mapping[str, str], secret: str, origin: str) -> str:
     if "SENDER_EMAIL" not in said:
         raise ConfigError(f"{secret} is given{origin}, but SENDER_EMAIL is not.", "Set SENDER_EMAIL too.")
-    try:
-        return Address.parse(said["SENDER_EMAIL"]).spec
-    except AddressError as problem:
-        raise ConfigError(f"SENDER_EMAIL{origin}: {problem.what}", problem.advice) from None
+    return sender_address(said["SENDER_EMAIL"], f"SENDER_EMAIL{origin}").spec

@@ -1,7 +1,7 @@
 """What settings need from outside: files, systemd's credentials, the output of a command, the keyring.
 
-Nothing is decided here except what is not safe to read. A password is fetched only when a server is really used, by
-the `fetch()` of the value that says where it is. No error shows what was read.
+Nothing is decided here except what is not safe to read. A password is fetched only when a server is really
+used, by the `fetch()` of the value that says where it is. No error shows what was read.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class TextFile:
 
 @value
 class PasswordFile:
-    """A password in a file of its own. `guarded`: its directory keeps others out, whatever its own permissions say."""
+    """A password in a file of its own. `guarded`: its directory keeps others out, whatever its own bits say."""
 
     path: str
     guarded: bool = False
 
     def fetch(self) -> Secret:
-        """The file's only line. Raises `ConfigError` when it is missing, exposed, empty or not one line of UTF-8."""
+        """The file's only line. Raises `ConfigError` when it is missing, exposed, or not one line of UTF-8."""
         file = read_file(self.path, SECRET_LIMIT)
         if file.readers and not self.guarded and not _in_container_secrets(self.path):
             refuse_readers(file)
@@ -122,7 +122,9 @@ class KeyringEntry:
 
 
 def config_places(environ: Mapping[str, str], platform: str = sys.platform) -> tuple[str, ...]:
-    """Where config.toml is looked for: the user's place, then the system's. ``MAILWRIGHT_CONFIG`` replaces the first."""
+    """Where config.toml is looked for: the user's place, then the system's. ``MAILWRIGHT_CONFIG`` replaces the
+    first.
+    """
     system = () if platform == "win32" else (SYSTEM_CONFIG,)
     named = environ.get("MAILWRIGHT_CONFIG")
     if named:
@@ -221,7 +223,7 @@ def _run(words: tuple[str, ...] | str, seconds: float) -> tuple[bytes, str]:
     except (OSError, ValueError) as problem:
         return (
             b"",
-            f"could not be started: {getattr(problem, 'strerror', None) or 'a word of it holds a NUL'}",
+            f"could not be started: {getattr(problem, 'strerror', None) or 'it holds a NUL'}",
         )
     got: list[bytes] = []
     pipe = process.stdout

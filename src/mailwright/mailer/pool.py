@@ -58,9 +58,7 @@ class Pool:
         gone = [
             lease
             for lease in self.idle
-            if now - lease.used > limits.idle
-            or now - lease.opened > limits.age
-            or lease.messages >= limits.messages
+            if now - lease.used > limits.idle or now - lease.opened > limits.age or lease.messages >= limits.messages
         ]
         self.idle = [lease for lease in self.idle if lease not in gone]
         return gone

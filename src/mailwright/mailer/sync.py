@@ -35,10 +35,10 @@ class Mailer:
     context manager, or call `close`.
     """
 
-    def __init__(self, server: Server | str, *, limits: Limits = Limits(), sender: str | None = None) -> None:
+    def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
         self.server = Server.from_url(server) if isinstance(server, str) else server
         self.sender = sender
-        self._pool = Pool(limits)
+        self._pool = Pool(limits or Limits())
         self._freed = threading.Condition()
         self._process = os.getpid()
 
@@ -59,9 +59,7 @@ class Mailer:
         `DeliveryError`.
         """
         if on_refusal not in ON_REFUSAL:
-            raise ConfigError(
-                f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}."
-            )
+            raise ConfigError(f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}.")
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         lease = self._take()

@@ -26,9 +26,7 @@ if TYPE_CHECKING:
             ...
 
     Source: TypeAlias = Octets | StoredFile | OpenFile
-    Raw: TypeAlias = (
-        str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | io.StringIO | Figure
-    )
+    Raw: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | io.StringIO | Figure
     Attachable: TypeAlias = "Raw | Source | Attachment"
     Attachables: TypeAlias = "Attachable | Iterable[Attachable] | Mapping[str, Attachable]"
 
@@ -101,9 +99,7 @@ class Attachment:
 
         found = tuple(cls(path) for path in sorted(glob(pattern, recursive=True)) if not os.path.isdir(path))
         if not found:
-            raise MessageError(
-                f"No file matches {pattern!r}.", "Check the pattern and the working directory."
-            )
+            raise MessageError(f"No file matches {pattern!r}.", "Check the pattern and the working directory.")
         return found
 
     @property
@@ -132,9 +128,7 @@ class Attachment:
 def attachments(given: Attachables | None) -> tuple[Attachment, ...]:
     """The attachments in whatever a caller gave: one, several, or a mapping of names."""
     return tuple(
-        (replace(one, name=name) if name is not None else one)
-        if isinstance(one, Attachment)
-        else Attachment(one, name)
+        (replace(one, name=name) if name is not None else one) if isinstance(one, Attachment) else Attachment(one, name)
         for name, one in _listed(given)
     )
 

@@ -30,11 +30,9 @@ class Bodies:
     """
 
     def __init__(self) -> None:
-        self.text: str | None = None
+        self.texts: list[str] = []
         self.html: str | None = None
-        self._parts: list[
-            tuple[Attachment, str, bool]
-        ] = []  # with its Content-ID, and whether it is shown inline
+        self._parts: list[tuple[Attachment, str, bool]] = []  # with its Content-ID, and whether it is shown inline
 
     def read(
         self,
@@ -54,9 +52,7 @@ class Bodies:
             if parts is not None:
                 default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
                 for part_start, part_end in parts.parts:
-                    self.read(
-                        data, part_start, part_end, default, depth + 1, related or kind == "multipart/related"
-                    )
+                    self.read(data, part_start, part_end, default, depth + 1, related or kind == "multipart/related")
                 return
             kind = "text/plain" if depth < NESTING_LIMIT else "application/octet-stream"
         self._leaf(fields, kind, found, data[body:end], depth, related)
@@ -88,7 +84,7 @@ class Bodies:
             if not depth and encoding != "base64":
                 text = text.removesuffix("\n")  # the line end is the message's, not the text's
             if kind == "text/plain":
-                self.text = text if self.text is None else f"{self.text}\n{text}"
+                self.texts.append(text)
                 return
             if self.html is None:
                 self.html = text

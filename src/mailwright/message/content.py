@@ -34,9 +34,7 @@ class Content:
 
     __slots__ = ("_pieces", "eight_bit", "size", "utf8")
 
-    def __init__(
-        self, pieces: Iterable[bytes | Stream], *, eight_bit: bool = False, utf8: bool = False
-    ) -> None:
+    def __init__(self, pieces: Iterable[bytes | Stream], *, eight_bit: bool = False, utf8: bool = False) -> None:
         self._pieces = tuple(pieces)
         self.size = sum(len(piece) if isinstance(piece, bytes) else piece.size for piece in self._pieces)
         self.eight_bit = eight_bit

@@ -13,9 +13,7 @@ from mailwright.words.address import is_control
 
 # Python has codecs for these names that are no character sets, or whose decoder is not linear
 # (CVE-2022-45061).
-_NO_CHARSETS = frozenset(
-    ("idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "undefined", "unicode_escape")
-)
+_NO_CHARSETS = frozenset(("idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"))
 _CHARSET_LIMIT = 40  # characters; IANA's longest name has 45 and is an alias
 _SECTIONS_LIMIT = 1000  # RFC 2231 parts of one parameter
 _BASE64 = bytes(

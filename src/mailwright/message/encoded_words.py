@@ -24,7 +24,7 @@ def encoded_words(text: str, room: int) -> list[str]:
     room = min(room, WORD_LIMIT) if room >= _LEAST_ROOM else WORD_LIMIT
     data = text.encode()
     quoted = "".join([_Q[octet] for octet in data])
-    if len(quoted) <= 2 * len(data):  # mostly Latin letters: a person can still read it
+    if 2 * len(quoted) <= 5 * len(data):  # Latin letters among them: a person can still read it
         if len(quoted) <= room - _FRAME:
             return [f"=?utf-8?q?{quoted}?="]
         return _cut_quoted(text, room - _FRAME)

@@ -1,4 +1,4 @@
-"""Reading the header fields of finished octets (RFC 5322 §2.2): one pass, bounded, without the ``email`` package.
+"""Reading the header fields of finished octets (RFC 5322 §2.2): in one pass, without the ``email`` package.
 
 Two readers who see two different headers in the same octets are a hole, so that `read_fields` refuses what
 readers disagree on. `lenient=True` skips it instead; that is for showing a message, never for sending it.
@@ -24,8 +24,7 @@ _SEPARATORS = str.maketrans("\t\r\n", "   ")
 
 @value
 class Field:
-    """One header field: its `name` as written and all its octets, folded as they came, with the final CRLF.
-    """
+    """One header field: its `name` as written and all its octets, folded as they came, with the final CRLF."""
 
     name: str
     raw: bytes
@@ -126,9 +125,7 @@ def fold(field: Field) -> Field:
     rest = f"{field.name}: ".encode("ascii") + value
     lines: list[bytes] = []
     start = 0
-    first = (
-        len(field.name) + 2
-    )  # no break before the first word: an empty first line is what some relays lose
+    first = len(field.name) + 2  # no break before the first word: an empty first line is what some relays lose
     while len(rest) - start > FOLD_AT:
         place = rest.rfind(b" ", start + first, start + FOLD_AT + 1)
         if place < 0 or not rest[start:place].strip(b" "):
@@ -149,9 +146,9 @@ def fold(field: Field) -> Field:
 
 
 def header_addresses(text: str) -> list[Address]:
-    """The mailboxes of an address header in our strict grammar; a group (RFC 5322 §3.4) gives its members, often none.
+    """The mailboxes of an address header in our strict grammar.
 
-    Raises `AddressError`.
+    A group (RFC 5322 §3.4), such as ``undisclosed-recipients:;``, gives its members. Raises `AddressError`.
     """
     text = text.translate(_SEPARATORS)
     if ":" not in text and ";" not in text:
@@ -202,7 +199,7 @@ def _without_groups(text: str) -> Iterator[str]:
 
 def _bad_group(text: str, position: int) -> AddressError:
     return AddressError(
-        f"“{text[max(0, position - 40) : position + 40]}” is not a list of addresses, at position {position + 1}.",
+        f"“{text[max(0, position - 40) : position + 40]}” is no list of addresses, at position {position + 1}.",
         "A group is written “Team: ada@example.org, bob@example.org;”.",
         text=text[:4000],
         position=position,
@@ -210,7 +207,7 @@ def _bad_group(text: str, position: int) -> AddressError:
 
 
 def parameters(text: str) -> tuple[str, dict[str, str]]:
-    """The value and the parameters of a field such as Content-Type (RFC 2045 §5.1), names and value in lower case.
+    """The value of a field such as Content-Type and its parameters (RFC 2045 §5.1); value and names in lower case.
 
     Never raises: what is not in the grammar is passed over. Of parameters of one name the first counts.
     """

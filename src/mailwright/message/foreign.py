@@ -99,10 +99,7 @@ def adopt(
     body = data[start:]
     if not is_sound(body):
         kept, body = _repaired(kept, body, signed)
-    # Here the names in the octets are the intended ones by construction: every field is one that
-    # `read_fields` cut out of checked octets, or one of the three that `_completed` makes from checked
-    # values.
-    head = b"".join([field.raw for field in kept]) + b"\r\n"
+    head = _written(kept)
     found = first(kept, "message-id")
     return Adopted(
         envelope,
@@ -110,6 +107,17 @@ def adopt(
         Content((head, body), eight_bit=not body.isascii(), utf8=not head.isascii()),
         signed,
     )
+
+
+def _written(fields: list[Field]) -> bytes:
+    """The header section: these fields and no other, which is checked in the octets themselves."""
+    head = b"".join([field.raw for field in fields]) + b"\r\n"
+    if [field.name for field in read_fields(head)] != [field.name for field in fields]:
+        raise HeaderError(
+            "The header fields of the finished message are not the intended ones; it was not sent.",
+            "This is a defect of mailwright: please report it.",
+        )
+    return head
 
 
 def canonical(octets: bytes) -> bytes:
@@ -200,22 +208,22 @@ def _resent_prefix(fields: list[Field]) -> str:
 def _sender(fields: list[Field], prefix: str) -> Address:
     # §3.6.2: Sender names the one who transmits the message, when that is not the author or there are
     # several.
-    field = first(fields, prefix + "sender") or first(fields, prefix + "from")
-    found = _read(field) if field is not None else []
-    if field is None or not found:
-        name = f"{prefix.title()}From"
-        raise HeaderError(
-            f"The message does not say who sends it: there is no address in {name}.",
-            "Give sender=.",
-            field=name,
-        )
-    if len(found) > 1:
-        raise HeaderError(
-            f"{field.name} has {len(found)} addresses, but one must send the message (RFC 5322 §3.6.2).",
-            f"Add a {prefix.title()}Sender header, or give sender=.",
-            field=field.name,
-        )
-    return found[0]
+    for key in ("sender", "from"):
+        field = first(fields, prefix + key)
+        found = _read(field) if field is not None else []
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise HeaderError(
+                f"{prefix.title()}{key.title()} has {len(found)} addresses, but one must send the message.",
+                f"Add a {prefix.title()}Sender header (RFC 5322 §3.6.2), or give sender=.",
+                field=prefix.title() + key.title(),
+            )
+    raise HeaderError(
+        f"The message does not say who sends it: there is no address in {prefix.title()}From.",
+        "Give sender=.",
+        field=f"{prefix.title()}From",
+    )
 
 
 def _read(field: Field) -> list[Address]:
@@ -264,9 +272,7 @@ def _completed(fields: list[Field], envelope: Envelope, signed: str, now: float,
     kept = [field for field in fields if field.text or field.key not in ("date", "from", "message-id")]
     if first(kept, "from") is None:
         if signed or envelope.sender is None:
-            raise HeaderError(
-                "The message has no From header.", "Say who writes (RFC 5322 §3.6.2).", field="From"
-            )
+            raise HeaderError("The message has no From header.", "Say who writes (RFC 5322 §3.6.2).", field="From")
         kept.append(_made("From", envelope.sender.spec))
     if first(kept, "date") is None:
         kept.append(_made("Date", date_text(now)))
@@ -298,8 +304,8 @@ def _author_domain(fields: list[Field], envelope: Envelope) -> str:
 def _repaired(fields: list[Field], body: bytes, signed: str) -> tuple[list[Field], bytes]:
     if signed:
         raise MessageError(
-            f"The body has a NUL or a line over {LINE_LIMIT} octets, and can't be encoded anew: the message is signed "
-            f"({signed}).",
+            f"The body has a NUL or a line over {LINE_LIMIT} octets, and can't be encoded anew: the message "
+            f"is signed ({signed}).",
             "Encode it as quoted-printable or base64 before it is signed (RFC 5322 §2.1.1).",
         )
     from mailwright.message.reencode import seven_bit

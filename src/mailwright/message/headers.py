@@ -65,7 +65,7 @@ def check_field_name(name: str) -> str:
 def unstructured(name: str, text: str) -> str:
     """A field of free text; what is not ASCII, or looks like an encoded word, becomes encoded words."""
     if len(name) + 2 + len(text) <= FOLD and text.isascii() and "=?" not in text and text == text.strip(" "):
-        return f"{name}: {text}\r\n"
+        return f"{name}: {text}\r\n" if text else f"{name}:\r\n"
     return _folded(name, _words(text))
 
 
@@ -104,7 +104,9 @@ def mailboxes(name: str, found: Sequence[Address]) -> str:
             plain = frozenset(shown) <= _PHRASE and "  " not in shown and shown == shown.strip(" ")
             if not plain:
                 shown = '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
-            atoms.append(f" {shown} <{address.spec}>,")
+            # Name and address stay together, if there is a line that can hold both.
+            together = len(shown) + len(address.spec) + 5 <= FOLD
+            atoms += (f" {shown} <{address.spec}>,",) if together else (f" {shown}", f" <{address.spec}>,")
         else:
             atoms.append([" ", shown])
             atoms.append(f" <{address.spec}>,")
@@ -134,7 +136,7 @@ def verify(block: str, names: Sequence[str]) -> None:
     """
     lines = block.split("\r\n")
     last = lines.pop()
-    found = [line.partition(":")[0] for line in lines if line[:1] != " "]
+    found = [line[: line.find(":")] for line in lines if line[:1] != " "]
     breaks = len(lines)
     if (
         last
@@ -186,23 +188,26 @@ def _words(text: str) -> list[Atom]:
 
 
 def _folded(name: str, atoms: list[Atom]) -> str:
-    """The field with every atom in its line, lines broken before atoms that would not fit."""
+    """The field with its atoms, lines broken before those that would not fit.
+
+    The first word stays in the line of the name: some readers take a break behind the colon for a space.
+    """
     fold = FOLD if all(isinstance(atom, str) for atom in atoms) else ENCODED_FOLD
     out = [name, ":"]
-    used = start = len(name) + 1
+    used = len(name) + 1
+    keep = True
     for atom in atoms:
         if isinstance(atom, str):
             pieces = [atom]
         else:
             gap, *parts = atom
-            room = fold - used - len(gap)
-            pieces = [" " + word for word in encoded_words("".join(parts), room)]
+            pieces = [" " + word for word in encoded_words("".join(parts), fold - used - len(gap))]
             pieces[0] = gap + pieces[0][1:]
+            keep = False  # it was cut to the room that there is, if there is any
         for piece in pieces:
-            # A word that is longer than any line gains nothing by a line of its own right after the name.
-            if used + len(piece) > fold and (used > start or len(piece) <= fold or used + len(piece) > LIMIT):
+            if used + len(piece) > fold and not (keep and used + len(piece) <= LIMIT):
                 out.append("\r\n")
-                used = start = 0
+                used = 0
             if used + len(piece) > LIMIT:
                 raise HeaderError(
                     f"{name} holds a word of {len(piece)} characters, which no line can hold.",
@@ -211,5 +216,6 @@ def _folded(name: str, atoms: list[Atom]) -> str:
                 )
             out.append(piece)
             used += len(piece)
+            keep = False
     out.append("\r\n")
     return "".join(out)

@@ -1,4 +1,4 @@
-"""The waist of the house: what everything above carries, a mail object (RFC 5321 §2.3.1: envelope and content).
+"""The waist of the house: what everything above carries, a mail object (RFC 5321 §2.3.1).
 
 Above this line nobody asks whether the message was written here, made by the ``email`` package or read from
 a file.
@@ -113,11 +113,10 @@ class _Adopted:
         return self._seven
 
     def _in_seven_bits(self) -> Content:
-        advice = "Send it through a server with 8BITMIME, or encode it in 7 bits."
         if self._signed:
             raise Unsupported(
                 f"The server has no 8BITMIME, and the message can't be encoded anew: it is signed ({self._signed}).",
-                advice.replace("encode it in 7 bits", "encode it in 7 bits before it is signed"),
+                "Send it through a server with 8BITMIME, or encode it in 7 bits before it is signed.",
             )
         from mailwright.message.reencode import seven_bit
 
@@ -125,7 +124,8 @@ class _Adopted:
             return Content((seven_bit(bytes(self._given)),), utf8=self._given.utf8)
         except MessageError as problem:
             raise Unsupported(
-                f"The server has no 8BITMIME, and the message can't be encoded anew: {problem.what}", advice
+                f"The server has no 8BITMIME, and the message can't be encoded anew: {problem.what}",
+                "Send it through a server with 8BITMIME, or encode it in 7 bits.",
             ) from problem
 
     @property
@@ -141,8 +141,8 @@ def mail_object(
     sender: AddressLike | None = None,
     to: AddressLike | Iterable[AddressLike] | None = None,
 ) -> MailObject:
-    """The mail object of anything that can be sent: a `Message`, an ``email.message.Message``, raw RFC 5322 octets,
-    or a pair of an `Envelope` and one of the latter two.
+    """The mail object of anything that can be sent: a `Message`, an ``email.message.Message``, raw RFC 5322
+    octets (text is taken as UTF-8), or a pair of an `Envelope` and one of the latter two.
 
     `now` (seconds since 1970) and `token` (unique) make a missing Date and Message-ID. `sender` and `to`
     replace the envelope's, whatever the header fields say; ``sender=""`` is the null reverse-path. Without
@@ -209,8 +209,8 @@ def _octets(given: object) -> bytes:
             return given.encode("utf-8")
         except UnicodeEncodeError as problem:
             raise MessageError(
-                f"The message holds a lone surrogate at position {problem.start + 1}; it was decoded wrongly.",
-                "Give the octets as they were read (bytes).",
+                f"The message holds half a character (a lone surrogate) at position {problem.start + 1}.",
+                "It was decoded wrongly before: give the octets as they were read (bytes).",
             ) from None
     package = sys.modules.get("email.message")  # if nobody imported it, this is none of its messages
     if package is not None and isinstance(given, package.Message):

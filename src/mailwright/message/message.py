@@ -132,6 +132,7 @@ class Message(Draft):
             from mailwright.message.keywords import explain_unknown
 
             raise explain_unknown(unknown)
+        extra = checked_headers(headers)
         super().__init__(
             _one_address(sender),
             _addresses("to", to),
@@ -143,10 +144,10 @@ class Message(Draft):
             _addresses("cc", cc),
             _addresses("bcc", bcc),
             _addresses("reply_to", reply_to),
-            checked_headers(headers),
+            extra,
             checked_ids(in_reply_to, "in_reply_to"),
             checked_ids(references, "references"),
-            _priority(priority),
+            _priority(priority, extra),
             checked_date(date),
             _one_id(message_id),
             dsn,
@@ -168,14 +169,11 @@ class Message(Draft):
         """
         if self.date is not None and self.message_id is not None:
             return self
-        domain = self._sender().domain
+        fields = {name: getattr(self, name) for name in fields_of(self)}
+        fields["date"] = self.date or date_text(now)
+        fields["message_id"] = self.message_id or new_message_id(token, self._sender().domain)
         made = object.__new__(Message)
-        for name in fields_of(self):
-            object.__setattr__(made, name, getattr(self, name))
-        if self.date is None:
-            object.__setattr__(made, "date", date_text(now))
-        if self.message_id is None:
-            object.__setattr__(made, "message_id", new_message_id(token, domain))
+        Draft.__init__(made, **fields)  # they were checked when they came in
         return made
 
     def envelope(self) -> Envelope:
@@ -204,9 +202,7 @@ class Message(Draft):
 
     def _sender(self) -> Address:
         if self.sender is None:
-            raise MessageError(
-                "The message has no sender.", 'Give one: Message(sender="ada@example.org", …).'
-            )
+            raise MessageError("The message has no sender.", 'Give one: Message(sender="ada@example.org", …).')
         return self.sender
 
     def _with_stamp(self) -> Message:
@@ -228,14 +224,10 @@ class Message(Draft):
 
     def __repr__(self) -> str:
         shown = [
-            f"{name}={_shown(getattr(self, name))}"
-            for name in fields_of(self)
-            if name != "bcc" and getattr(self, name)
+            f"{name}={_shown(getattr(self, name))}" for name in fields_of(self) if name != "bcc" and getattr(self, name)
         ]
         if self.bcc:
-            shown.append(
-                f"bcc=<{len(self.bcc)}>"
-            )  # a repr ends in logs, where nobody else's eyes should find them
+            shown.append(f"bcc=<{len(self.bcc)}>")  # a repr ends in logs, where nobody else's eyes should find them
         return f"Message({', '.join(shown)})"
 
 
@@ -270,9 +262,7 @@ def _addresses(field: str, given: Addresses) -> tuple[Address, ...]:
 
 def _placed(problem: AddressError, field: str) -> AddressError:
     """The same error, saying in which field it was."""
-    return AddressError(
-        f"{field}: {problem.what}", problem.advice, text=problem.text, position=problem.position
-    )
+    return AddressError(f"{field}: {problem.what}", problem.advice, text=problem.text, position=problem.position)
 
 
 def _body(field: str, given: str | None) -> str | None:
@@ -301,9 +291,7 @@ def _html_of(given: str | ShowsHTML | None) -> str | None:
         )
     found: str | None = show()
     if found is None:
-        raise MessageError(
-            f"html: this {type(given).__name__} does not show itself as HTML.", "Give it as str."
-        )
+        raise MessageError(f"html: this {type(given).__name__} does not show itself as HTML.", "Give it as str.")
     return found
 
 
@@ -322,15 +310,18 @@ def _inline(given: Attachables | None, html: object) -> tuple[Attachment, ...]:
 
     found = inline_parts(given)
     if found and html is None:
-        raise MessageError(
-            "Inline parts are shown by HTML, and there is none.", 'Give html with <img src="cid:name">.'
-        )
+        raise MessageError("Inline parts are shown by HTML, and there is none.", 'Give html with <img src="cid:name">.')
     return found
 
 
-def _priority(given: str | None) -> str | None:
-    if given is not None and given not in _PRIORITIES:
+def _priority(given: str | None, extra: Iterable[tuple[str, str]]) -> str | None:
+    if given is None:
+        return None
+    if given not in _PRIORITIES:
         raise HeaderError(f"priority={given!r} is not known.", "Use high, normal or low.", field="priority")
+    for name, _ in extra:
+        if name.lower() in ("x-priority", "importance"):
+            raise HeaderError(f"{name} and priority say the same.", "Give only one of them.", field=name)
     return given
 
 

@@ -36,22 +36,26 @@ def _written(key: str, text: str) -> Sequence[str]:
         if text and frozenset(text) <= _TOKEN:
             return (f"{key}={text}",)
         return ('{}="{}"'.format(key, text.replace("\\", "\\\\").replace('"', '\\"')),)
-    encoded = ["".join([_PERCENT[octet] for octet in character.encode()]) for character in text]
-    whole = "".join(encoded)
-    if len(key) + len(whole) + 12 <= FOLD:
-        return (f"{key}*=utf-8''{whole}",)
-    return _sections(key, encoded)
+    encoded = _percent(text)
+    if len(key) + len(encoded) + 12 <= FOLD:
+        return (f"{key}*=utf-8''{encoded}",)
+    return _sections(key, text)
 
 
-def _sections(key: str, characters: list[str]) -> list[str]:
+def _percent(text: str) -> str:
+    return "".join([_PERCENT[octet] for octet in text.encode()])
+
+
+def _sections(key: str, text: str) -> list[str]:
     # RFC 2231 §3 and §4.1. No character is split, for some readers decode section by section.
     sections: list[str] = []
     held = f"{key}*0*=utf-8''"
-    for character in characters:
-        if len(held) + len(character) > FOLD - 2:
+    for character in text:
+        encoded = _percent(character)
+        if len(held) + len(encoded) > FOLD - 2:
             sections.append(held)
             held = f"{key}*{len(sections)}*="
-        held += character
+        held += encoded
     sections.append(held)
     return sections
 
@@ -64,9 +68,7 @@ def file_name(given: str) -> str:
     refuse_controls(given, "file name")
     name = given.replace("\\", "/").rpartition("/")[2].strip(" ")
     if name in ("", ".", ".."):
-        raise HeaderError(
-            f"“{given[:80]}” is not a file name.", "Give a name like report.pdf.", field="file name"
-        )
+        raise HeaderError(f"“{given[:80]}” is not a file name.", "Give a name like report.pdf.", field="file name")
     if len(name) > NAME_LIMIT:
         raise HeaderError(
             f"A file name of {len(name)} characters is too long.",
@@ -100,9 +102,7 @@ def parse_media_type(given: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     kind, *rest = _split_quoted(given)
     main, slash, sub = kind.strip(" ").lower().partition("/")
     if not (slash and main and sub and frozenset(main) <= _TOKEN and frozenset(sub) <= _TOKEN):
-        raise HeaderError(
-            f"“{given[:80]}” is not a media type.", "Write it like text/csv or image/png.", field="type"
-        )
+        raise HeaderError(f"“{given[:80]}” is not a media type.", "Write it like text/csv or image/png.", field="type")
     found: list[tuple[str, str]] = []
     for one in rest:
         if not one.strip(" "):

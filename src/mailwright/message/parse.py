@@ -20,12 +20,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mailwright.message.message import Priority
+
 # Read into keywords of their own, or written anew by every rendering; and signatures, which would not hold
 # for that.
 _READ = frozenset(
-    "from to cc bcc reply-to subject date message-id in-reply-to references importance x-priority mime-version "
-    "dkim-signature domainkey-signature x-google-dkim-signature return-path resent-bcc".split()
+    "from to cc bcc reply-to subject date message-id in-reply-to references importance x-priority "
+    "mime-version dkim-signature domainkey-signature x-google-dkim-signature return-path resent-bcc".split()
 )
+
+_PRIORITIES: dict[str, Priority] = {
+    **dict.fromkeys(("high", "1", "2"), "high"),
+    **dict.fromkeys(("low", "4", "5"), "low"),
+}
 
 
 def parse(raw: bytes | bytearray | memoryview | str) -> Message:
@@ -39,12 +46,13 @@ def parse(raw: bytes | bytearray | memoryview | str) -> Message:
     bodies = Bodies()
     bodies.read(octets, 0, len(octets))
     inline, attached = bodies.inline_and_attached()
-    text = bodies.text
+    # With HTML alone an empty text: nothing is to be derived that was not there.
+    text = "\n".join(bodies.texts) if bodies.texts or bodies.html is not None else None
     return Message(
         next(iter(_mailboxes(fields, "from")), None),
         _mailboxes(fields, "to"),
         one_line(decoded_words(_text(fields, "subject"))),
-        "" if text is None and bodies.html is not None else text,  # nothing is derived that was not there
+        text,
         bodies.html,
         attachments=attached,
         inline=inline,
@@ -86,9 +94,7 @@ def _tolerated(text: str) -> Iterator[Address]:
     """The sound addresses in a list that has unsound ones."""
     for one in _pieces(text):
         name, comment = one, ""
-        if (
-            one.endswith(")") and "(" in one
-        ):  # “ada@example.org (Ada Lovelace)”, as it was written before 1982
+        if one.endswith(")") and "(" in one:  # “ada@example.org (Ada Lovelace)”, as it was written before 1982
             name, _, comment = one[:-1].partition("(")
         name, bracket, spec = name.rpartition("<")
         spec, name = (spec.rstrip(" ").removesuffix(">"), name) if bracket else (spec, comment)
@@ -153,9 +159,9 @@ def _date(fields: list[Field]) -> str | None:
             return None
 
 
-def _priority(fields: list[Field]) -> str | None:
+def _priority(fields: list[Field]) -> Priority | None:
     said = _text(fields, "importance").lower() or _text(fields, "x-priority")[:1]
-    return {"high": "high", "1": "high", "2": "high", "low": "low", "4": "low", "5": "low"}.get(said)
+    return _PRIORITIES.get(said)
 
 
 def _others(fields: list[Field]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Encoding a finished message anew, so that every server can take it: ASCII, no NUL, lines of at most 998 octets.
+"""Encoding a finished message anew so that every server can take it: ASCII, no NUL, no line over 998 octets.
 
 Only leaves that need it are touched, and only their transfer encoding: not the media type, not the other
 fields, not a part that is signed, and never an enclosed message as a whole (RFC 2046 §5.2.1 forbids to
@@ -55,9 +55,7 @@ def _entity(data: bytes, start: int, end: int, default: str, path: Path, pieces:
     kind, found = media_type(fields, default)
     encoding = _encoding(fields)
     if kind in _SIGNED and path:
-        _verbatim(
-            data[start:end], path, f"is {kind}, and its signature covers the octets as they are", pieces
-        )
+        _verbatim(data[start:end], path, f"is {kind}, and its signature covers the octets as they are", pieces)
     elif kind.startswith("multipart/"):
         _head(fields, "7bit" if encoding in _IDENTITIES else "", path, pieces)
         _multipart(data, body, end, kind, found.get("boundary", ""), path, pieces)
@@ -66,16 +64,12 @@ def _entity(data: bytes, start: int, end: int, default: str, path: Path, pieces:
         _entity(data, body, end, "text/plain", (*path, 1), pieces)
     elif kind == "message/rfc822":
         _head(fields, "", path, pieces)
-        _verbatim(
-            data[body:end], path, f"is a message within the message and encoded ({encoding[:40]})", pieces
-        )
+        _verbatim(data[body:end], path, f"is a message within the message and encoded ({encoding[:40]})", pieces)
     else:
         _leaf(fields, data[body:end], kind, encoding, path, pieces)
 
 
-def _multipart(
-    data: bytes, start: int, end: int, kind: str, boundary: str, path: Path, pieces: list[bytes]
-) -> None:
+def _multipart(data: bytes, start: int, end: int, kind: str, boundary: str, path: Path, pieces: list[bytes]) -> None:
     found = frame(data, start, end, boundary)
     if found is None:
         _verbatim(data[start:end], path, f"is {kind} without its boundary", pieces)
@@ -93,9 +87,7 @@ def _multipart(
     pieces.append(epilogue if _fits(epilogue) else b"\r\n")
 
 
-def _leaf(
-    fields: list[Field], body: bytes, kind: str, encoding: str, path: Path, pieces: list[bytes]
-) -> None:
+def _leaf(fields: list[Field], body: bytes, kind: str, encoding: str, path: Path, pieces: list[bytes]) -> None:
     if _fits(body):
         _head(fields, "", path, pieces)
         pieces.append(body)

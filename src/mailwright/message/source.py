@@ -70,9 +70,7 @@ class StoredFile:
             found = os.stat(path)
             if not stat.S_ISREG(found.st_mode):  # asked before open(): opening a FIFO would wait for ever
                 what = "a directory" if stat.S_ISDIR(found.st_mode) else "not a regular file"
-                raise MessageError(
-                    f"{path} is {what} and can't be attached.", "Name a file, or attach its octets."
-                )
+                raise MessageError(f"{path} is {what} and can't be attached.", "Name a file, or attach its octets.")
             with open(path, "rb"):
                 pass
         except (OSError, ValueError) as problem:
@@ -150,9 +148,7 @@ class OpenFile:
                     "Keep it open until the message is sent, or attach its path or its octets.",
                 ) from problem
             if len(block) != wanted:
-                raise MessageError(
-                    "An attached file object became shorter after it was attached.", "Attach it again."
-                )
+                raise MessageError("An attached file object became shorter after it was attached.", "Attach it again.")
             yield block
 
     def __reduce__(self) -> NoReturn:

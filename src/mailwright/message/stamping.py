@@ -17,9 +17,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ID_LIMIT = 900  # characters, so that the field fits in one line
 
-_HOW_DATE = (
-    "Give a datetime with a time zone, seconds since 1970, or text like 'Mon, 03 Feb 2025 10:00:00 +0000'."
-)
+_HOW_DATE = "Give a datetime with a time zone, seconds since 1970, or text like 'Mon, 03 Feb 2025 10:00:00 +0000'."
 
 
 def now_and_token() -> tuple[float, str]:
@@ -97,12 +95,7 @@ def checked_ids(given: str | Iterable[str] | None, field: str) -> tuple[str, ...
 def _checked_id(one: str, field: str) -> str:
     inside = one[1:-1] if one[0] == "<" and one[-1] == ">" else one
     left, at, right = inside.rpartition("@")
-    if (
-        not (at and left and right and inside.isascii())
-        or "<" in inside
-        or ">" in inside
-        or len(inside) > _ID_LIMIT
-    ):
+    if not (at and left and right and inside.isascii()) or "<" in inside or ">" in inside or len(inside) > _ID_LIMIT:
         raise HeaderError(
             f"“{one[:80]}” is not a message identifier.",
             "Write it like <left@right> (RFC 5322 §3.6.4).",

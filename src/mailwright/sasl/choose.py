@@ -112,9 +112,7 @@ def _strongest(
     return max(fitting, key=lambda mechanism: (secure or not mechanism.cleartext, mechanism.strength))
 
 
-def _forced(
-    login: Login, name: str, offered: tuple[str, ...], given: str, cleartext_fits: bool
-) -> type[Mechanism]:
+def _forced(login: Login, name: str, offered: tuple[str, ...], given: str, cleartext_fits: bool) -> type[Mechanism]:
     """The mechanism of that name, if it is ours, offered, and right for the credential and the connection."""
     needs = next((kind for kind, ours in MECHANISMS.items() if name in _names(ours)), None)
     if needs is None:
@@ -157,9 +155,7 @@ def _flaw(mechanism: type[Mechanism], login: Login, cleartext_fits: bool) -> str
     return "authzid" if login.authzid and not mechanism.carries_authzid else ""
 
 
-def _unfit(
-    mechanism: type[Mechanism], login: Login, cleartext_fits: bool, offered: tuple[str, ...]
-) -> LoginError:
+def _unfit(mechanism: type[Mechanism], login: Login, cleartext_fits: bool, offered: tuple[str, ...]) -> LoginError:
     """The error for the flaw of that mechanism, the best or the only one there is."""
     if _flaw(mechanism, login, cleartext_fits) == "cleartext":
         secret = "token" if login.password is None else "password"

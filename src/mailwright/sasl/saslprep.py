@@ -31,18 +31,18 @@ def saslprep(text: str, *, field: str = "text", query: bool = False) -> str:
     return result
 
 
-def prepared(password: str) -> bytes:
+def prepared(text: str, *, query: bool = False) -> bytes:
     """A password as the octets that SCRAM works with. Cannot fail for one that is UTF-8.
 
     RFC 5802 §2.2 has us refuse what SASLprep refuses. A server that let such a password be set does not
     follow SASLprep, though, and works with it as written; so do we, and PostgreSQL at both ends. This is
     what lets somebody in whose password holds an emoji, or is Hebrew letters and a digit. The worst that
-    can come of it is the server's no.
+    can come of it is the server's no. A server that compares user names asks with `query`.
     """
     try:
-        return saslprep(password).encode()
+        return saslprep(text, query=query).encode()
     except LoginError:
-        return password.encode()
+        return text.encode()
 
 
 def _normalised(text: str) -> str:

@@ -33,7 +33,8 @@ def scram_exchange(
     if not _agrees(flag, scram.plus, binding):
         return None
     user, client_nonce = _client_first(bare)
-    account = next((one for one in accounts if prepared(one.user) == prepared(user) and one.password), None)
+    name = prepared(user, query=True)
+    account = next((one for one in accounts if prepared(one.user, query=True) == name and one.password), None)
 
     whole_nonce = f"{client_nonce}{nonce}"
     server_first = f"r={whole_nonce},s={_base64(salt)},i={iterations}"
@@ -53,7 +54,7 @@ def scram_exchange(
     keys = derive(scram.digest, prepared(password.reveal()), salt, iterations)
     exchange = f"{bare},{server_first},{said}".encode()
     proven = compare_digest(a2b_base64(proof, strict_mode=True), keys.proof(scram.digest, exchange))
-    if account is None or not proven or authzid not in ("", user, account.authzid):
+    if account is None or not proven or authzid not in ("", user, account.user, account.authzid):
         yield b"e=invalid-proof"
         return None
     response = yield f"v={_base64(keyed(scram.digest, keys.server, exchange))}".encode()

@@ -104,9 +104,7 @@ def verifier(
     name = name.upper()
     if name in _SCRAM:
         salt = salt or hmac.digest(nonce.encode(), b"salt", "sha256")[:16]
-        return Verifier(
-            name, scram_exchange(_SCRAM[name], accounts, nonce, salt, iterations, channel_binding)
-        )
+        return Verifier(name, scram_exchange(_SCRAM[name], accounts, nonce, salt, iterations, channel_binding))
     exchanges: dict[str, Callable[[], Exchange]] = {
         "PLAIN": lambda: _plain(accounts),
         "LOGIN": lambda: _login(accounts),
@@ -132,9 +130,9 @@ def _admitted(accounts: Sequence[Login], user: str, given: str, authzid: str = "
     """The user, if there is one of that name who has this password and may act as `authzid`."""
     for account in accounts:
         known = account.password
-        if isinstance(known, Secret) and prepared(account.user) == prepared(user):
+        if isinstance(known, Secret) and prepared(account.user, query=True) == prepared(user, query=True):
             same = hmac.compare_digest(prepared(known.reveal()), prepared(given))
-            return account.user if same and authzid in ("", user, account.authzid) else None
+            return account.user if same and authzid in ("", user, account.user, account.authzid) else None
     return None
 
 

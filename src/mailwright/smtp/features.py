@@ -30,11 +30,7 @@ class Features:
     @property
     def size(self) -> int | None:
         """The largest message the server takes, in octets, or `None` where it sets no limit (RFC 1870 §4)."""
-        limits = [
-            int(word)
-            for word in self.parameters("SIZE")
-            if word.isascii() and word.isdigit() and len(word) < 20
-        ]
+        limits = [int(word) for word in self.parameters("SIZE") if word.isascii() and word.isdigit() and len(word) < 20]
         return max(limits, default=0) or None
 
     @property
@@ -42,13 +38,7 @@ class Features:
         """The number of recipients the server takes in one transaction, where it says so (RFC 9422)."""
         for word in self.parameters("LIMITS"):
             name, _, number = word.upper().partition("=")
-            if (
-                name == "RCPTMAX"
-                and number.isascii()
-                and number.isdigit()
-                and len(number) < 7
-                and int(number)
-            ):
+            if name == "RCPTMAX" and number.isascii() and number.isdigit() and len(number) < 7 and int(number):
                 return int(number)
         return None
 
@@ -62,9 +52,7 @@ def features_of(reply: Reply) -> Features:
     """Read the reply to EHLO: keywords in any case, stray blanks, and the old form ``AUTH=LOGIN PLAIN``."""
     keywords: list[tuple[str, tuple[str, ...]]] = []
     for line in reply.lines[1:]:
-        words = (
-            line.replace("=", " ", 1).split() if line.lstrip().upper().startswith("AUTH=") else line.split()
-        )
+        words = line.replace("=", " ", 1).split() if line.lstrip().upper().startswith("AUTH=") else line.split()
         if words:
             keywords.append((words[0].upper(), tuple(words[1:])))
     first = reply.lines[0].split() if reply.lines else []

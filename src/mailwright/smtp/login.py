@@ -32,13 +32,9 @@ async def log_in(session: Session, login: Login) -> None:
     session.phase = phases.AUTH
     token = await _fresh_token(login)
     secrets = [
-        s
-        for s in (login.password.reveal() if isinstance(login.password, Secret) else "", token or "")
-        if len(s) > 2
+        s for s in (login.password.reveal() if isinstance(login.password, Secret) else "", token or "") if len(s) > 2
     ]
-    session.masked = tuple(
-        form for s in secrets for form in (s, _base64(s.encode()).decode(), s.encode().hex())
-    )
+    session.masked = tuple(form for s in secrets for form in (s, _base64(s.encode()).decode(), s.encode().hex()))
     mechanism = choose(
         login,
         session.features.mechanisms,
@@ -123,9 +119,7 @@ async def _respond(session: Session, mechanism: Mechanism, reply: Reply) -> byte
 
 async def _answer(session: Session, encoded: bytes) -> Reply:
     if len(encoded) > AUTH_LIMIT - 2:
-        raise LoginError(
-            f"The credential has {len(encoded)} octets, more than a login may send.", phase=phases.AUTH
-        )
+        raise LoginError(f"The credential has {len(encoded)} octets, more than a login may send.", phase=phases.AUTH)
     session.transcript.note("C", "***")
     await write(session, encoded + CRLF, session.server.timeouts.block)
     return await read_reply(session, session.server.timeouts.reply)
@@ -136,9 +130,7 @@ async def _cancelled(session: Session, mechanism: Mechanism, reason: str) -> Log
     session.transcript.note("C", "*")
     await write(session, b"*\r\n", session.server.timeouts.block)
     await read_reply(session, session.server.timeouts.reply)
-    return _told(
-        session, LoginError(f"{session.server} {reason} during {mechanism.name}.", "The login was cancelled.")
-    )
+    return _told(session, LoginError(f"{session.server} {reason} during {mechanism.name}.", "The login was cancelled."))
 
 
 def _check_finish(session: Session, mechanism: Mechanism) -> None:
@@ -158,12 +150,18 @@ def _login_advice(reply: Reply) -> str:
     if reply.temporary:
         return "This is a temporary refusal: wait some minutes before the next try."
     if reply.code == 534 or "application-specific" in reply.text.lower():
-        return "This account needs an app password, made in its security settings, instead of the password for its web page."
+        return (
+            "This account needs an app password, made in its security settings, instead of the password for its "
+            "web page."
+        )
     if reply.code in (530, 538):
         return "The server wants encryption before a login: use security 'tls' or 'starttls'."
     if reply.code in (504, 534):
         return "Choose another mechanism with Login(mechanism=…)."
-    return "Check user name (usually the whole address) and password; many providers take only an app password or OAuth 2 from programs."
+    return (
+        "Check user name (usually the whole address) and password; many providers take only an app password or "
+        "OAuth 2 from programs."
+    )
 
 
 def _told(session: Session, problem: LoginError) -> LoginError:

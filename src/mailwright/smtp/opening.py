@@ -159,7 +159,8 @@ async def start_tls(session: Session) -> None:
         session.open = False
         raise TLSError(
             f"{server} does not offer STARTTLS, and this connection must be encrypted; nothing was sent.",
-            "Try security 'tls' on port 465; if this server always offered it, somebody may be tampering with the connection.",
+            "Try security 'tls' on port 465; if this server always offered it, somebody may be tampering "
+            "with the connection.",
             phase=phases.STARTTLS,
             server=str(server),
         )

@@ -79,9 +79,7 @@ def _advice(session: Session) -> str:
         return _DOUBT
     if session.phase in (GREETING, EHLO):
         if session.secured is None and session.server.port == 465:
-            return (
-                "Port 465 expects TLS from the first byte: use security 'tls', or port 587 with 'starttls'."
-            )
+            return "Port 465 expects TLS from the first byte: use security 'tls', or port 587 with 'starttls'."
         if session.server.port == 25:
             return "Port 25 is for mail between servers and often blocked: use 465 with 'tls' or 587 with 'starttls'."
         return "Check that host and port belong together, and that this address is allowed to connect; then try again."

@@ -143,9 +143,7 @@ async def last_words(session: Session) -> None:
     if reply is not None and reply.code >= 400:
         reply = session.note_reply(reply)
         what = f"{session.server} ended the talk {phases.DOING[session.phase]}: {reply}."
-        raise Refused(
-            what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply
-        )
+        raise Refused(what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply)
 
 
 def refusal_advice(reply: Reply) -> str:

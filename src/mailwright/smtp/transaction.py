@@ -93,9 +93,7 @@ async def transact(
     try:
         await _send_content(session, content, chunking, willing, ledger)
     except MessageError:
-        session.open = (
-            False  # the content ended in the middle: only closing takes it back (RFC 5321 §4.1.1.10)
-        )
+        session.open = False  # the content ended in the middle: only closing takes it back (RFC 5321 §4.1.1.10)
         raise
     await _final_replies(session, willing, ledger)
 
@@ -211,9 +209,7 @@ class Flight:
         lines = [command_line(text) for text in commands]  # all are checked before the first is sent
         for text in commands if together else ():
             session.transcript.note("C", text)
-        self._outgoing = Outgoing(
-            (b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ()
-        )
+        self._outgoing = Outgoing((b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ())
 
     async def next(self, phase: str) -> Reply:
         """The reply to the next command."""
@@ -270,9 +266,7 @@ async def exchange_all(session: Session, outgoing: Outgoing) -> None:
             session.replies.feed(arrived)
 
 
-async def _begin_data(
-    session: Session, willing: tuple[Address, ...], ledger: Ledger, data: Reply | None
-) -> None:
+async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Ledger, data: Reply | None) -> None:
     if data is None:
         data = await Flight(session, ["DATA"], together=False).next(phases.DATA)
     if data.code == 354:
@@ -361,14 +355,14 @@ def _sender_refused(session: Session, mail: MailObject, reply: Reply) -> Deliver
         advice = "The server wants a login (or encryption) first: give it a user and a password."
     elif reply.permanent:
         advice = "Use a sender address that this account may send from."
+    session.phase = phases.READY  # no transaction was begun: the connection is good for another message
     return SenderRefused(what, advice, phase=phases.MAIL, server=str(session.server), reply=reply)
 
 
 def _content_refused(session: Session, reply: Reply) -> DeliveryError:
     what = f"{session.server} refused the content: {reply}."
-    return ContentRefused(
-        what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply
-    )
+    phase, session.phase = session.phase, phases.READY  # this transaction is over, one way or the other
+    return ContentRefused(what, refusal_advice(reply), phase=phase, server=str(session.server), reply=reply)
 
 
 def _ended(session: Session, reply: Reply) -> DeliveryError:

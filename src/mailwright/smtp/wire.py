@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CRLF = b"\r\n"
-COMMAND_LIMIT = (
-    2048  # octets; RFC 5321 §4.5.3.1.4 says 512 and lets extensions add to it (SMTPUTF8, DSN: about 1,500)
-)
+COMMAND_LIMIT = 2048  # octets; RFC 5321 §4.5.3.1.4 says 512 and lets extensions add to it (SMTPUTF8, DSN: about 1,500)
 AUTH_LIMIT = 12288  # octets of one line of an AUTH exchange, RFC 4954 §4
 REPLY_LINE_LIMIT = 8192  # octets; the RFC says 512 (§4.5.3.1.5), and servers with long texts exist
 REPLY_LIMIT = 65536  # octets of one reply
@@ -76,11 +74,7 @@ def check_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
         pairs = chunk.count(CRLF)
         begins = carriage_return and chunk[:1] == b"\n"
         ends = chunk[-1:] == b"\r"
-        if (
-            chunk.count(b"\n") != pairs + begins
-            or chunk.count(b"\r") != pairs + ends
-            or carriage_return != begins
-        ):
+        if chunk.count(b"\n") != pairs + begins or chunk.count(b"\r") != pairs + ends or carriage_return != begins:
             raise _bare_line_end()
         carriage_return = ends
         yield chunk
@@ -91,15 +85,14 @@ def check_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
 def _bare_line_end() -> MessageError:
     return MessageError(
         "The content holds a CR or LF that is not part of a CRLF line end.",
-        "Nothing more was sent and the message will not arrive; pass text through Message, or CRLF line ends throughout.",
+        "Nothing more was sent and the message will not arrive; pass text through Message, or CRLF line ends "
+        "throughout.",
     )
 
 
 def xtext(text: str) -> str:
     """`text` in the encoding of RFC 3461 §4, for ENVID, ORCPT and AUTH parameters."""
-    return "".join(
-        c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{b:02X}" for b in c.encode()) for c in text
-    )
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else "".join(f"+{b:02X}" for b in c.encode()) for c in text)
 
 
 class ReplyReader:
@@ -183,13 +176,9 @@ class ReplyReader:
         # wait for us.
         start = bytes(self._buffer[:3])
         if start and not (start[:1] in b"2345" and start.isdigit()) and len(self._buffer) >= 8:
-            raise ProtocolError(
-                f"The server sent something that is not an SMTP reply: {shown(bytes(self._buffer))}."
-            )
+            raise ProtocolError(f"The server sent something that is not an SMTP reply: {shown(bytes(self._buffer))}.")
 
 
 def shown(data: bytes) -> str:
     """The first 60 octets of `data` in a form that is safe to print, in quotation marks."""
-    return (
-        "“" + visible(data[:60].decode("utf-8", "backslashreplace"), 120) + ("…”" if len(data) > 60 else "”")
-    )
+    return "“" + visible(data[:60].decode("utf-8", "backslashreplace"), 120) + ("…”" if len(data) > 60 else "”")

@@ -54,11 +54,7 @@ class Address:
         """
         found = parse_addresses(text)
         if len(found) != 1:
-            what = (
-                "No address in an empty text."
-                if not found
-                else f"{len(found)} addresses where one is wanted."
-            )
+            what = "No address in an empty text." if not found else f"{len(found)} addresses where one is wanted."
             raise AddressError(what, _HOW, text=text)
         return found[0]
 
@@ -93,9 +89,7 @@ class Address:
     def __str__(self) -> str:
         if not self.name:
             return self.spec
-        plain = (
-            all(c in ATEXT or c == " " or c > "\x7f" for c in self.name) and self.name == self.name.strip()
-        )
+        plain = all(c in ATEXT or c == " " or c > "\x7f" for c in self.name) and self.name == self.name.strip()
         name = self.name if plain else '"' + self.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         return f"{name} <{self.spec}>"
 
@@ -113,7 +107,7 @@ def addresses(
     if isinstance(given, Address):
         return (given,)
     if isinstance(given, tuple) and len(given) == 2 and _is_pair(given):
-        return (Address.of(given),)  # type: ignore[arg-type]
+        return (Address.of(given),)
     if isinstance(given, (bytes, bytearray)) or not hasattr(given, "__iter__"):
         raise AddressError(f"{type(given).__name__} is not an address.", _HOW, text=repr(given)[:80])
     found: list[Address] = []
@@ -277,9 +271,7 @@ def _check_quoted_local(local: str, text: str, start: int) -> None:
             character = local[position] if position < len(local) - 1 else "\x00"
             if not " " <= character <= "~":
                 _refuse(text, start + position, "a backslash must stand before one printable ASCII character")
-        elif character == '"' or not (
-            " " <= character <= "~" or (character > "\x7f" and character.isprintable())
-        ):
+        elif character == '"' or not (" " <= character <= "~" or (character > "\x7f" and character.isprintable())):
             _refuse(text, start + position, f'{character!a} inside the quotation marks before the "@"')
         position += 1
 

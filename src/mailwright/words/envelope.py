@@ -40,9 +40,7 @@ class DSN:
         if self.envid is not None and not (
             0 < len(self.envid) <= 100 and self.envid.isascii() and self.envid.isprintable()
         ):
-            raise MessageError(
-                "The envelope id must be 1 to 100 printable ASCII characters.", "See RFC 3461 §4.4."
-            )
+            raise MessageError("The envelope id must be 1 to 100 printable ASCII characters.", "See RFC 3461 §4.4.")
 
 
 @value
@@ -78,9 +76,7 @@ class Envelope:
     @property
     def needs_utf8(self) -> bool:
         """True when any address has a non-ASCII local part, so that only SMTPUTF8 can carry it (RFC 6531)."""
-        return (self.sender is not None and self.sender.needs_utf8) or any(
-            r.needs_utf8 for r in self.recipients
-        )
+        return (self.sender is not None and self.sender.needs_utf8) or any(r.needs_utf8 for r in self.recipients)
 
     @property
     def reverse_path(self) -> str:

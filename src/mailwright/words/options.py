@@ -109,9 +109,7 @@ def _check_text(name: str, options: Mapping[str, object], called: Called) -> Non
     if text is None:
         return
     if not isinstance(text, str):
-        raise ConfigError(
-            f"{called(name)} is a {type(text).__name__}, not text.", f"It is the {TEXTS[name]}."
-        )
+        raise ConfigError(f"{called(name)} is a {type(text).__name__}, not text.", f"It is the {TEXTS[name]}.")
     if not text:
         raise ConfigError(f"{called(name)} is empty.", f"Give the {TEXTS[name]}, or leave it out.")
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
@@ -134,13 +132,9 @@ def _login(given: Mapping[str, Any], called: Called) -> Login | None:
             )
     if user is None:
         if password is not None:
-            raise ConfigError(
-                f"{called('password')} is given, but no user to log in with.", f"Give {called('user')}."
-            )
+            raise ConfigError(f"{called('password')} is given, but no user to log in with.", f"Give {called('user')}.")
         if mechanism not in (None, "EXTERNAL"):
-            raise ConfigError(
-                f"{called('auth')} is given, but no user to log in with.", f"Give {called('user')}."
-            )
+            raise ConfigError(f"{called('auth')} is given, but no user to log in with.", f"Give {called('user')}.")
         return Login("", mechanism=mechanism) if mechanism else None
     return Login(user, password, mechanism=mechanism)
 
@@ -207,19 +201,12 @@ def _timeouts(given: Mapping[str, Any], called: Called) -> Timeouts:
     for name, limit in seconds.items():
         if name not in _TIMEOUTS:
             raise ConfigError(f"{called('timeouts')} holds an unknown name.", did_you_mean(name, _TIMEOUTS))
-        seconds[name] = _seconds(
-            limit, called("timeout" if name == "total" and "timeout" in given else "timeouts")
-        )
+        seconds[name] = _seconds(limit, called("timeout" if name == "total" and "timeout" in given else "timeouts"))
     return Timeouts(**seconds)
 
 
 def _seconds(limit: object, name: str) -> float:
-    if (
-        isinstance(limit, str)
-        and limit.isascii()
-        and limit.replace(".", "", 1).isdigit()
-        and len(limit) <= 12
-    ):
+    if isinstance(limit, str) and limit.isascii() and limit.replace(".", "", 1).isdigit() and len(limit) <= 12:
         limit = float(limit)
     # "not < " and not ">=": a number that is none compares as false.
     if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not 0 < limit < 1e9:

@@ -96,6 +96,4 @@ class Receipt:
         return text + (f", {doubtful} in doubt" if doubtful else "")
 
     def __bool__(self) -> bool:
-        raise TypeError(
-            "a Receipt is neither true nor false: ask .complete, .accepted, .refused or .in_doubt"
-        )
+        raise TypeError("a Receipt is neither true nor false: ask .complete, .accepted, .refused or .in_doubt")

@@ -37,6 +37,4 @@ class Secret:
         return bool(self._text)
 
     def __reduce__(self) -> str:
-        raise TypeError(
-            "a Secret is not pickled: pass the name of its source (variable, file, keyring) instead"
-        )
+        raise TypeError("a Secret is not pickled: pass the name of its source (variable, file, keyring) instead")

@@ -42,9 +42,7 @@ class Login:
                 object.__setattr__(self, name, Secret(given))
         for name in ("user", "authzid"):
             if any(ord(c) < 32 or ord(c) == 127 for c in getattr(self, name)):
-                raise ConfigError(
-                    f"The login's {name} holds a control character.", "Check how the setting is read."
-                )
+                raise ConfigError(f"The login's {name} holds a control character.", "Check how the setting is read.")
         if self.password is not None and self.token is not None:
             raise ConfigError("A login has both a password and a token.", "Give one of them.")
 
@@ -178,12 +176,8 @@ def _is_loopback_v4(host: str) -> bool:
 
 def _check_host(host: str) -> None:
     if not isinstance(host, str) or not host:
-        raise ConfigError(
-            "No host: which server should take the mail?", "Give a host such as smtp.example.org."
-        )
-    wrong = [
-        c for c in host if ord(c) <= 32 or ord(c) == 127 or c in "/@\\<>\"'?#" or 0xD800 <= ord(c) < 0xE000
-    ]
+        raise ConfigError("No host: which server should take the mail?", "Give a host such as smtp.example.org.")
+    wrong = [c for c in host if ord(c) <= 32 or ord(c) == 127 or c in "/@\\<>\"'?#" or 0xD800 <= ord(c) < 0xE000]
     if wrong or len(host) > 255:
         reason = f"it holds {wrong[0]!a}" if wrong else "it has more than 255 characters"
         raise ConfigError(

@@ -99,9 +99,7 @@ def options_from_url(url: str) -> dict[str, str]:
         options["path"] = _socket(path)
     else:
         if path not in ("", "/"):
-            raise ConfigError(
-                "The URL has a path behind the host, which means nothing here.", "Leave it away."
-            )
+            raise ConfigError("The URL has a path behind the host, which means nothing here.", "Leave it away.")
         options |= _authority(authority)
     return options | _query(query, protocol)
 
@@ -162,12 +160,8 @@ def _check_characters(url: str) -> None:
     if len(url) > URL_LIMIT:
         raise ConfigError(f"A URL of more than {URL_LIMIT} characters is too long.", _EXAMPLE)
     if " " in url:
-        raise ConfigError(
-            "The URL holds a space.", "Remove it, or write it as %20 when it belongs to a password."
-        )
-    if not url.isprintable() and any(
-        ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in url
-    ):
+        raise ConfigError("The URL holds a space.", "Remove it, or write it as %20 when it belongs to a password.")
+    if not url.isprintable() and any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in url):
         raise ConfigError(
             "The URL holds a line break or another control character.", "Remove it; is it left at the end?"
         )
@@ -176,11 +170,7 @@ def _check_characters(url: str) -> None:
 def _refuse_scheme(scheme: str) -> NoReturn:
     # Not even the scheme is repeated: "hunter2://" may be a password that was pasted alone.
     meant = _FOREIGN_SCHEMES.get(scheme) or nearest(scheme, SCHEMES, 0.7)
-    advice = (
-        f"Did you mean {meant}://?"
-        if meant
-        else "Use smtps://, smtp:// (STARTTLS), smtp+plain:// or lmtp://."
-    )
+    advice = f"Did you mean {meant}://?" if meant else "Use smtps://, smtp:// (STARTTLS), smtp+plain:// or lmtp://."
     raise ConfigError("The URL's scheme is not known.", advice)
 
 
@@ -204,9 +194,7 @@ def _refuse_reserved(text: str, part: str) -> None:
     if wrong:
         named = " and ".join(f"“{mark}”" for mark in wrong)
         advice = "; ".join(f"write {mark} as {_ENCODED[mark]}" for mark in wrong)
-        raise ConfigError(
-            f"The {part} in the URL holds {named} unencoded.", f"{advice[0].upper()}{advice[1:]}."
-        )
+        raise ConfigError(f"The {part} in the URL holds {named} unencoded.", f"{advice[0].upper()}{advice[1:]}.")
 
 
 def _authority(authority: str) -> dict[str, str]:
@@ -314,9 +302,7 @@ def _decoded(text: str, part: str) -> str:
 
 def _quoted(text: str, kept: str = "") -> str:
     return "".join(
-        c
-        if c in _UNRESERVED or c in kept
-        else "".join(f"%{octet:02X}" for octet in c.encode("utf-8", "replace"))
+        c if c in _UNRESERVED or c in kept else "".join(f"%{octet:02X}" for octet in c.encode("utf-8", "replace"))
         for c in text
     )
 

@@ -29,13 +29,13 @@ else:
         A default must be immutable: it is shared by all instances. ``__post_init__`` may check the
         fields and, through ``object.__setattr__``, normalise them.
         """
-        own = tuple(name for name in cls.__dict__.get("__annotations__", ()) if not name.startswith("__"))
+        # inspect.get_annotations is the official way, and costs 12 ms of start-up.
+        named = cls.__dict__.get("__annotations__", ())  # noqa: RUF063
+        own = tuple(name for name in named if not name.startswith("__"))
         inherited = getattr(cls, "__match_args__", ())
         fields = inherited + tuple(name for name in own if name not in inherited)
         defaults = {**getattr(cls, "_defaults", {}), **{n: cls.__dict__[n] for n in own if n in cls.__dict__}}
-        body = {
-            k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")
-        }
+        body = {k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")}
         body |= {"__slots__": own, "__match_args__": fields, "_defaults": defaults}
         for name, method in _METHODS.items():
             body.setdefault(name, method)
@@ -89,10 +89,7 @@ def _as_tuple(self: object) -> tuple[object, ...]:
 
 
 def _eq(self: object, other: object) -> bool:
-    if type(self) is not type(other):
-        return NotImplemented
-    same: bool = _as_tuple(self) == _as_tuple(other)
-    return same
+    return _as_tuple(self) == _as_tuple(other) if type(self) is type(other) else NotImplemented
 
 
 def _hash(self: object) -> int:
@@ -105,9 +102,7 @@ def _repr(self: object) -> str:
 
 
 def _frozen(self: object, name: str, _value: object = None) -> None:
-    raise AttributeError(
-        f"{type(self).__name__} is frozen: {name!r} can't be changed; make a new value instead"
-    )
+    raise AttributeError(f"{type(self).__name__} is frozen: {name!r} can't be changed; make a new value instead")
 
 
 def _reduce(self: object) -> tuple[object, ...]:

@@ -120,7 +120,10 @@ def test_a15_a16_endless_greeting(stage: str, flood: bytes) -> None:
 
 @in_memory
 def test_a17_early_talk(stage: str) -> None:
-    error = send([Raw(b"220 a\r\n250 b\r\n"), *hello()[1:]] if stage == "bytes" else [Raw(b"220 a\r\n250 b\r\n")], stage=stage)
+    error = send(
+        [Raw(b"220 a\r\n250 b\r\n"), *hello()[1:]] if stage == "bytes" else [Raw(b"220 a\r\n250 b\r\n")],
+        stage=stage,
+    )
     assert stage == "bytes" or isinstance(error.result, ProtocolError)
 
 
@@ -151,7 +154,16 @@ def test_b23_refused_at_ehlo(stage: str, reply: str, temporary: bool) -> None:
 @each_stage
 @pytest.mark.parametrize(
     "reply",
-    [b"250-a\r\n550 b\r\n", b"+25 a\r\n", b"2_0 a\r\n", b" 25 a\r\n", b"1234 a\r\n", b"999 a\r\n", b"199 a\r\n", b"\xef\xbc\x9650 a\r\n"],
+    [
+        b"250-a\r\n550 b\r\n",
+        b"+25 a\r\n",
+        b"2_0 a\r\n",
+        b" 25 a\r\n",
+        b"1234 a\r\n",
+        b"999 a\r\n",
+        b"199 a\r\n",
+        b"\xef\xbc\x9650 a\r\n",
+    ],
 )
 def test_b26_b27_what_is_no_reply(stage: str, reply: bytes) -> None:
     error = send([S("220 a"), C(EHLO), Raw(reply), HangUp()], stage=stage).error
@@ -177,7 +189,9 @@ def test_c33_stripped(stage: str) -> None:
 
 
 @each_stage
-@pytest.mark.parametrize(("reply", "temporary"), [("454 later", True), ("501 no", False), ("250 ok", False), ("502 no", False)])
+@pytest.mark.parametrize(
+    ("reply", "temporary"), [("454 later", True), ("501 no", False), ("250 ok", False), ("502 no", False)]
+)
 def test_c34_refused(stage: str, reply: str, temporary: bool) -> None:
     turns = [*hello("STARTTLS"), C("STARTTLS"), S(reply), HangUp()]
     error = send(turns, stage=stage, server=Server("127.0.0.1", 2525, "starttls")).error
@@ -235,7 +249,14 @@ def test_e68_one_of_three_refused_is_raised_after_the_others_got_it(stage: str) 
 
 @each_stage
 def test_e69_stop_at_a_refusal(stage: str) -> None:
-    turns = [*hello("PIPELINING"), MAIL, *RCPTS, S("250 ok", "250 ok", "550 no", "250 ok"), C("RSET"), S("250 ok")]
+    turns = [
+        *hello("PIPELINING"),
+        MAIL,
+        *RCPTS,
+        S("250 ok", "250 ok", "550 no", "250 ok"),
+        C("RSET"),
+        S("250 ok"),
+    ]
     played = send(turns, *THREE, stage=stage, on_refusal="stop")
     assert isinstance(played.error, RecipientsRefused)
     assert played.fates == {THREE[0]: "not tried", THREE[1]: "refused", THREE[2]: "not tried"}
@@ -243,7 +264,14 @@ def test_e69_stop_at_a_refusal(stage: str) -> None:
 
 @each_stage
 def test_e70_all_refused(stage: str) -> None:
-    turns = [*hello(), MAIL, S("250 ok"), *_rcpts("450 later", "450 later", "450 later"), C("RSET"), S("250 ok")]
+    turns = [
+        *hello(),
+        MAIL,
+        S("250 ok"),
+        *_rcpts("450 later", "450 later", "450 later"),
+        C("RSET"),
+        S("250 ok"),
+    ]
     error = send(turns, *THREE, stage=stage).error
     assert isinstance(error, RecipientsRefused) and error.temporary
     assert error.remaining.envelope.recipients == error.receipt.remaining
@@ -276,7 +304,16 @@ def test_e75_251_and_252_accept(stage: str) -> None:
 
 @each_stage
 def test_e76_421_in_the_middle(stage: str) -> None:
-    turns = [*hello(), MAIL, S("250 ok"), RCPTS[0], S("250 ok"), RCPTS[1], S("421 4.3.2 shutting down"), HangUp()]
+    turns = [
+        *hello(),
+        MAIL,
+        S("250 ok"),
+        RCPTS[0],
+        S("250 ok"),
+        RCPTS[1],
+        S("421 4.3.2 shutting down"),
+        HangUp(),
+    ]
     played = send(turns, *THREE, stage=stage)
     assert type(played.error) is Refused and played.error.temporary
     assert set(played.fates.values()) == {"not tried"}
@@ -291,21 +328,43 @@ def test_e77_closed_between_rcpt_and_data(stage: str) -> None:
 
 @each_stage
 def test_pipelined_in_one_flight(stage: str) -> None:
-    turns = [*hello("PIPELINING"), MAIL, *RCPTS, C("DATA"), S("250 ok", "250 ok", "550 no", "250 ok", "354 go"), Content(), S("250 ok")]
+    turns = [
+        *hello("PIPELINING"),
+        MAIL,
+        *RCPTS,
+        C("DATA"),
+        S("250 ok", "250 ok", "550 no", "250 ok", "354 go"),
+        Content(),
+        S("250 ok"),
+    ]
     played = send(turns, *THREE, stage=stage)
     assert list(played.fates.values()) == ["accepted", "refused", "accepted"]
 
 
 @in_memory
 def test_e79_pipelined_reply_missing_is_a_timeout(stage: str) -> None:
-    turns = [*hello("PIPELINING"), MAIL, *RCPTS, C("DATA"), S("250 ok", "250 ok", "250 ok", "250 ok"), HangUp()]
+    turns = [
+        *hello("PIPELINING"),
+        MAIL,
+        *RCPTS,
+        C("DATA"),
+        S("250 ok", "250 ok", "250 ok", "250 ok"),
+        HangUp(),
+    ]
     played = send(turns, *THREE, stage=stage)
     assert isinstance(played.error, Timeout) and set(played.fates.values()) == {"not tried"}
 
 
 @in_memory
 def test_e79_pipelined_reply_too_many_is_not_believed(stage: str) -> None:
-    turns = [*hello("PIPELINING"), MAIL, *RCPTS, C("DATA"), S("250 a", "250 b", "250 c", "250 d", "250 e", "354 go"), HangUp()]
+    turns = [
+        *hello("PIPELINING"),
+        MAIL,
+        *RCPTS,
+        C("DATA"),
+        S("250 a", "250 b", "250 c", "250 d", "250 e", "354 go"),
+        HangUp(),
+    ]
     played = send(turns, *THREE, stage=stage)
     assert isinstance(played.error, ProtocolError) and played.error.temporary
     assert "accepted" not in played.fates.values()

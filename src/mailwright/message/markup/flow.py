@@ -25,7 +25,7 @@ _LEAD = re.compile("[> ]{0,100}")  # quotation marks and indentation
 class Flow:
     """Collects text and finished lines. A `raw` one keeps white space and lines as they come (``pre``)."""
 
-    __slots__ = ("_gap", "_parts", "lines", "raw", "structured")
+    __slots__ = ("_gap", "_noted", "_parts", "lines", "raw", "structured")
 
     def __init__(self, raw: bool = False) -> None:
         self.lines: list[str] = []
@@ -34,6 +34,7 @@ class Flow:
         self.structured = False
         self._parts: list[str] = []
         self._gap = 0
+        self._noted = False  # whether the last thing added was a note, which no word may touch
 
     def text(self, text: str) -> None:
         """Add running text to the current line."""
@@ -50,7 +51,8 @@ class Flow:
             text = text[1:]
         if text:
             self._begin()
-            self._parts.append(text)
+            self._parts.append(f" {text}" if self._noted and text[0].isalnum() else text)
+            self._noted = False
 
     def line_break(self) -> None:
         """End the line, even an empty one, which leaves one blank line (``br``)."""
@@ -103,6 +105,7 @@ class Flow:
             last = self._parts[-1]
             self._parts[-1] = last.rstrip(" ")
             self._parts.append(f" {note} " if last.endswith(" ") else f" {note}")
+            self._noted = not last.endswith(" ")
         elif self.lines and self.lines[-1]:
             self.lines[-1] += f" {note}"
         else:
@@ -118,6 +121,7 @@ class Flow:
             self.lines.append("")
 
     def _end(self) -> None:
+        self._noted = False
         line = "".join(self._parts).replace("\xa0", " ")
         self._parts.clear()
         if self.raw:
@@ -139,13 +143,12 @@ def width(text: str) -> int:
     if text.isascii():
         return len(text)
     return sum(
-        0 if category(letter) in ("Mn", "Me", "Cf") else 2 if east_asian_width(letter) in "WF" else 1
-        for letter in text
+        0 if category(letter) in ("Mn", "Me", "Cf") else 2 if east_asian_width(letter) in "WF" else 1 for letter in text
     )
 
 
 def bounded(lines: Iterable[str], limit: int = LINE_LIMIT) -> Iterator[str]:
-    """The lines; one of more than `limit` octets of UTF-8 is broken at a space, or else between two characters.
+    """The lines; one of more than `limit` octets of UTF-8 is broken at a space, else between two characters.
 
     What follows a break is quoted and indented as what stands before it.
     """

@@ -63,9 +63,7 @@ class Table:
         return whole.finished()
 
     def _may_hold_data(self, rows: list[list[Cell]]) -> bool:
-        return self._role not in ("presentation", "none") and not any(
-            c.structured for row in rows for c in row
-        )
+        return self._role not in ("presentation", "none") and not any(c.structured for row in rows for c in row)
 
     def _says_data(self, rows: list[list[Cell]]) -> bool:
         if self._marked or self.caption:
@@ -102,16 +100,12 @@ class _Grid:
             len(self._places) == len(rows)
             and end - 2 <= WIDTH_LIMIT
             and all(
-                width(line) <= WIDTH_LIMIT
-                for row in rows
-                for cell in row
-                if cell.columns > 1
-                for line in cell.lines
+                width(line) <= WIDTH_LIMIT for row in rows for cell in row if cell.columns > 1 for line in cell.lines
             )
         )
 
     def looks_like_data(self) -> bool:
-        """Whether short single lines stand side by side, again and again; for tables that do not say what they are."""
+        """Whether short single lines stand side by side, again and again; there is no better sign."""
         paired = sum(sum(bool(cell.lines) for cell in row) > 1 for row in self._rows)
         single = all(len(cell.lines) < 2 for row in self._rows for cell in row)
         return self.fits and single and paired > 1 and 2 * paired >= len(self._rows)
@@ -158,7 +152,7 @@ class _Grid:
         return found
 
     def told(self) -> list[list[str]]:
-        """Each row by itself: lines of ``Title: value`` if there are headings, else its cells between bars."""
+        """Each row by itself: lines of ``Title: value`` if there are titles, else its cells between bars."""
         if not self._heads or len(self._places) < len(self._rows):
             return [[" | ".join(" ".join(cell.lines) for cell in row if cell.lines)] for row in self._rows]
         titles: dict[int, str] = {}

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from mailwright.message.markup.flow import Flow, bounded
 from mailwright.message.markup.marks import (
-    RULE, counted, is_hidden, led, number, quoted, says, shown_target, underlined,
-)  # fmt: skip
+    RULE,
+    counted,
+    is_hidden,
+    led,
+    number,
+    quoted,
+    says,
+    shown_target,
+    underlined,
+)
 from mailwright.message.markup.table import COLUMN_LIMIT, Cell, Table
 from mailwright.message.markup.tokens import tokens
 
 #: How deep quotations, lists and tables may nest; what is deeper is still read but not indented any further.
 DEPTH_LIMIT = 32
 
-_VOID = frozenset(
-    "area base br col embed hr img input link meta param source track wbr".split()
-)  # HTML standard §13.1.2
-_UNSHOWN = frozenset(
-    "datalist iframe noembed noframes script select style svg template textarea title xml".split()
-)
+# HTML standard §13.1.2: these have no end tag.
+_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+_UNSHOWN = frozenset("datalist iframe noembed noframes script select style svg template textarea title xml".split())
 # How far a block parts from what is around it: 1 begins a new line, 2 leaves a blank line.
 _GAPS = dict.fromkeys(
     "address article aside body center dd details dir div dt fieldset figcaption footer form header legend li"
@@ -41,6 +46,9 @@ def text_from_html(html: str) -> str:
     Lines end in a bare LF and are not wrapped, but none is longer than 998 octets of UTF-8. What a reader of
     the HTML does not see (scripts, styles, ``display:none``) is left out; rules of a style sheet are not
     followed. Any input is taken, however broken, in time linear to its length.
+
+    >>> text_from_html("<p>Read <a href='https://example.org/terms'>the terms</a>.</p>")
+    'Read the terms (https://example.org/terms).'
     """
     writer = _Writer()
     for kind, text, attributes in tokens(html):
@@ -57,8 +65,19 @@ class _Element:
     """An open element and what is to be done at its end."""
 
     __slots__ = (
-        "attributes", "flow", "gap", "hidden", "item", "list", "mark", "lead", "name", "number", "own", "table",
-    )  # fmt: skip
+        "attributes",
+        "flow",
+        "gap",
+        "hidden",
+        "item",
+        "lead",
+        "list",
+        "mark",
+        "name",
+        "number",
+        "own",
+        "table",
+    )
 
     def __init__(self, name: str, attributes: dict[str, str], flow: Flow, hidden: bool) -> None:
         self.name = name
@@ -78,8 +97,8 @@ class _Element:
 class _Writer:
     """Takes tokens and keeps the stack of open elements as a browser does, as far as text depends on it.
 
-    The stack is cut into scopes by tables and cells: an end tag never closes anything outside of its own cell.
-    For each scope the open elements are counted by name, so that an end tag without a start costs nothing.
+    The stack is cut into scopes by tables and cells: an end tag never closes anything outside of its own
+    cell. For each scope the open elements are counted by name: an end tag without a start costs nothing.
     """
 
     def __init__(self) -> None:

@@ -2,7 +2,8 @@
 
 It follows the tokenizer of the HTML standard (§13.2.5) as far as text and structure go, so that broken HTML
 is understood as browsers understand it. Each character is looked at a bounded number of times whatever the
-input, and nothing raises. (The standard library's ``html.parser`` was quadratic until CVE-2025-6069 was mended.)
+input, and nothing raises. (``html.parser`` of the standard library was quadratic before CVE-2025-6069 was
+mended in 2025.)
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def tokens(html: str) -> Iterator[Token]:
 
 
 def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
-    """The attributes of the tag at `position`, and the place behind its ``>``; beyond the end if it has none."""
+    """The attributes of the tag at `position`, and the place behind its ``>``; past the end if it has none."""
     kept: dict[str, str] = {}
     while not html.startswith(">", position):
         found = _ATTRIBUTE.match(html, position)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 class Received:
     """A message as it was received.
 
-    `envelope`: sender, recipients, and what was asked about delivery reports; its ``dsn.notify`` is empty where recipients
-    differ in it. `content`: the exact octets, lines ended by CRLF, doubled dots undone. `hello`: the name that the client gave.
-    `peer`: its address. `login`: the user who was let in, or `None`. `tls`: how the connection was secured, or `None`.
-    `mail_parameters` and, for each recipient of the envelope, `rcpt_parameters`: the parameters as they were given, names in upper case.
+    `envelope`: sender, recipients, and what was asked about delivery reports; its ``dsn.notify`` is empty
+    where recipients differ in it. `content`: the exact octets, lines ended by CRLF, doubled dots undone.
+    `hello`: the name that the client gave. `peer`: its address. `login`: the user who was let in, or
+    `None`. `tls`: how the connection was secured, or `None`. `mail_parameters` and, for each recipient of
+    the envelope, `rcpt_parameters`: the parameters as they were given, names in upper case.
     """
 
     __slots__ = (

@@ -1,7 +1,8 @@
 """What a client says, read by the server: lines, verbs, paths, parameters (RFC 5321 §4.1).
 
-Everything here takes octets or text that a stranger sent. What is not in the grammar is a `ProtocolError` whose `reply` is
-what to answer; no step takes more than time linear in the length of a line, and lines are bounded before they are kept.
+Everything here takes octets or text that a stranger sent. What is not in the grammar is a `ProtocolError`
+whose `reply` is what to answer; no step takes more than time linear in the length of a line, and lines are
+bounded before they are kept.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def bad(code: int, text: str) -> ProtocolError:
 class Inflow:
     """Octets that the client sent and that nobody took yet.
 
-    Lines are cut at LF. Only CRLF ends a command, but a line that ends in LF alone is seen and refused at once, since who
-    sends it would otherwise wait for ever.
+    Lines are cut at LF. Only CRLF ends a command, but a line that ends in LF alone is seen and refused at
+    once, since who sends it would otherwise wait for ever.
     """
 
     __slots__ = ("_discarded", "_octets")
@@ -40,10 +41,11 @@ class Inflow:
         return len(self._octets)
 
     def line(self, limit: int = COMMAND_LIMIT) -> str | None:
-        """The next line without its end, or `None` until it is complete. `limit` counts octets, the line end included.
+        """The next line without its end, or `None` until it is complete. `limit` counts octets, the line
+        end included.
 
-        Raises `ProtocolError` for a line that is too long, that holds a control character, or is not UTF-8. The line
-        has been taken then, and the next one can be read.
+        Raises `ProtocolError` for a line that is too long, that holds a control character, or is not UTF-8.
+        The line has been taken then, and the next one can be read.
         """
         octets = self._octets
         end = octets.find(b"\n")
@@ -98,8 +100,8 @@ def split_command(line: str) -> tuple[str, str]:
 def read_path(text: str, keyword: str) -> tuple[str, str]:
     """What stands between the angle brackets behind ``FROM:`` or ``TO:`` (`keyword`), and what follows them.
 
-    A source route in front of the address is taken off (RFC 5321 §4.1.1.3: "SHOULD be ignored"). Blanks behind the
-    colon are let pass, as most servers do.
+    A source route in front of the address is taken off (RFC 5321 §4.1.1.3: "SHOULD be ignored"). Blanks
+    behind the colon are let pass, as most servers do.
     """
     if text[: len(keyword)].upper() != keyword:
         raise bad(501, f"5.5.4 {keyword}<address> is wanted here")
@@ -144,7 +146,9 @@ def read_address(path: str, utf8: bool, code: str) -> Address:
 
 
 def read_parameters(text: str, known: frozenset[str]) -> dict[str, str]:
-    """The parameters behind a path, names in upper case (RFC 5321 §4.1.2); one without a value has an empty one."""
+    """The parameters behind a path, names in upper case (RFC 5321 §4.1.2); one without a value has an empty
+    one.
+    """
     if text[:1] not in ("", " "):
         raise bad(501, "5.5.4 A blank is missing behind the closing angle bracket")
     found: dict[str, str] = {}

@@ -1,0 +1,119 @@
+"""Show which server would be used, and where each value comes from.
+
+Nothing is connected, no command is run and no key ring is asked; secrets are shown as ***. The first of these
+that names a server counts, and it alone: --server, --account, the environment (MAILWRIGHT_URL or SMTP_HOST …),
+the file of --env-file, the user's config.toml, the system's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from mailwright.cli.exit_codes import USAGE
+from mailwright.words.reply import visible
+from mailwright.words.url import holds_password, masked, url_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from mailwright.mailer.settings import Settings
+    from mailwright.words.server import Server
+
+_WAYS_OUT = (
+    "a secret must not stand on the command line: everybody on this machine can read it there. "
+    "Put it into SMTP_PASSWORD_FILE or MAILWRIGHT_URL (environment), or name an --account of the configuration file."
+)
+#: Shown even when nobody set them; the other options only when somebody did.
+_ALWAYS = ("host", "port", "security", "user", "password", "sender")
+_PHASES = ("connect", "reply", "block", "final", "quit")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    import argparse
+
+    add = parser.add_argument
+    add("--server", metavar="URL", help="such as smtps://ada%%40example.org@smtp.example.org, without a password")
+    add("--account", metavar="NAME", help="an account of the configuration file")
+    add("--env-file", metavar="FILE", help="a .env file, looked into after the environment")
+    add("--json", action="store_true", help="print it as JSON")
+    # Named only to be refused in words, and so that argparse does not repeat them:
+    add("--password", nargs="?", const="", help=argparse.SUPPRESS)
+    add("stray", nargs="*", help=argparse.SUPPRESS)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings that count, each with its origin; give the exit code. Raises `ConfigError`."""
+    problem = _misuse(arguments)
+    if problem:
+        print(f"mailwright config: {problem}", file=sys.stderr)
+        return USAGE
+    from mailwright.mailer.files import config_places, exists
+    from mailwright.mailer.settings import resolve
+
+    settings = resolve(server=arguments.server, account=arguments.account, dotenv=arguments.env_file)
+    rows = list(_rows(settings))
+    if arguments.json:
+        values = {name: {"value": shown, "origin": origin} for name, shown, origin in rows}
+        print(json.dumps({"url": url_of(settings.described), **values}))
+        return 0
+    _print_table(rows)
+    print(f"\nAs a URL: {visible(url_of(settings.described), 1000)}")
+    for path in config_places(os.environ):
+        print(f"A config.toml may stand at {visible(path, 300)}{'' if exists(path) else ' (there is none)'}")
+    return 0
+
+
+def _misuse(arguments: argparse.Namespace) -> str:
+    if arguments.password is not None or holds_password(arguments.server or ""):
+        return _WAYS_OUT
+    if arguments.stray:
+        return "takes no words without an option; a server is given as --server URL, without a password."
+    return ""
+
+
+def _rows(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
+    """Name, value and origin of every option that somebody set, and of those that always matter."""
+    shown = _shown(settings.described) | {"sender": settings.sender}
+    for name in (*_ALWAYS, *(name for name in shown if name not in _ALWAYS)):
+        text = shown[name]
+        origin = settings.origins[name]
+        if name in _ALWAYS or (text is not None and origin != "default"):
+            yield name, text, "" if text is None else origin
+
+
+def _shown(server: Server) -> dict[str, str | None]:
+    """Every option's value as it is shown, secrets masked; `None` where there is none."""
+    login, tls = server.login, server.tls
+    return {
+        "host": server.host if server.path is None else None,
+        "port": str(server.port) if server.path is None else None,
+        "security": server.security,
+        "user": login.user or None if login else None,
+        "password": "***" if login and login.password is not None else None,
+        "auth": login.mechanism if login else None,
+        "protocol": server.protocol if server.protocol != "smtp" else None,
+        "path": server.path,
+        "hello": server.hello,
+        "proxy": masked(server.proxy) if server.proxy is not None else None,
+        "source_address": server.source_address,
+        "ca_file": tls.ca_file,
+        "pin": tls.pin,
+        "server_name": tls.name,
+        "certificate": tls.certificate,
+        "key": tls.key,
+        "timeout": None if server.timeouts.total is None else f"{server.timeouts.total:g}",
+        "timeouts": ", ".join(f"{name} {getattr(server.timeouts, name):g}" for name in _PHASES),
+    }
+
+
+def _print_table(rows: list[tuple[str, str | None, str]]) -> None:
+    lines = [(name, visible("-" if text is None else text, 300), visible(origin, 300)) for name, text, origin in rows]
+    name_width = max(len(name) for name, _, _ in lines)
+    text_width = min(60, max(len(text) for _, text, _ in lines))
+    for name, text, origin in lines:
+        print(f"{name:{name_width}}  {text:{text_width}}  {origin}".rstrip())

@@ -1,0 +1,178 @@
+"""One client's stay: what it said about itself, what it is in the middle of, and what it was not told yet."""
+
+from __future__ import annotations
+
+from mailwright.smtp.receiving.grammar import Inflow, bad, read_xtext
+from mailwright.smtp.wire import AUTH_LIMIT, COMMAND_LIMIT
+from mailwright.steps import Clock, Read, Write
+from mailwright.words.envelope import DSN, Envelope
+from mailwright.words.reply import Reply, visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from typing import TypeAlias
+
+    from mailwright.smtp.receiving.received import Received
+    from mailwright.smtp.receiving.rules import Rules
+    from mailwright.words.address import Address
+    from mailwright.words.receipt import TLSFacts
+
+    #: What becomes of a message: `None` or a 2yz reply takes it, any other refuses it. Several replies are
+    #: for LMTP, one for each recipient that was accepted, in order.
+    Decision: TypeAlias = Reply | tuple[Reply | None, ...] | None
+    Deliver: TypeAlias = Callable[[Received], Decision | Awaitable[Decision]]
+
+FLUSH_SIZE = 65536  # octets of replies that are kept back at most
+_COUNTED = frozenset((500, 501, 502, 503, 504, 535, 555))  # this was nonsense, or a wrong password
+
+
+class Transaction:
+    """One mail transaction: sender, recipients as they were accepted, and the content as far as it came
+    (BDAT).
+    """
+
+    __slots__ = ("chunks", "parameters", "recipients", "sender", "too_big")
+
+    def __init__(self, sender: Address | None, parameters: dict[str, str]) -> None:
+        self.sender = sender
+        self.parameters = parameters
+        self.recipients: list[tuple[Address, dict[str, str]]] = []
+        self.chunks: bytearray | None = None
+        self.too_big = False
+
+    def envelope(self) -> Envelope:
+        """The envelope; a NOTIFY that recipients differ in is not part of it."""
+        addresses = tuple(address for address, _ in self.recipients)
+        return Envelope(self.sender, addresses, self._dsn(), "REQUIRETLS" in self.parameters)
+
+    def _dsn(self) -> DSN | None:
+        asked = {given.get("NOTIFY", "").upper() for _, given in self.recipients}
+        ret, envid = self.parameters.get("RET", ""), self.parameters.get("ENVID", "")
+        if not ret and not envid and asked == {""}:
+            return None
+        notify = tuple(asked.pop().split(",")) if len(asked) == 1 and "" not in asked else ()
+        return DSN(notify, ret.upper() or None, read_xtext(envid, "ENVID") or None)
+
+
+class Visit:
+    """The state of one connection. `hello` is the name that the client gave; `extended` says that it was in
+    EHLO or LHLO.
+
+    `secured` and `login` are what TLS and AUTH brought. `over` ends the visit when everything was said.
+    """
+
+    __slots__ = (
+        "deliver",
+        "extended",
+        "hello",
+        "inflow",
+        "known",
+        "login",
+        "over",
+        "peer",
+        "rules",
+        "secured",
+        "transaction",
+        "_deadline",
+        "_nonsense",
+        "_replies",
+        "_waited",
+    )
+
+    def __init__(self, rules: Rules, deliver: Deliver, peer: str) -> None:
+        self.rules = rules
+        self.deliver = deliver
+        self.peer = peer
+        self.secured: TLSFacts | None = None
+        self.over = False
+        self.inflow = Inflow()
+        self._replies = bytearray()
+        self._nonsense = 0
+        self._waited = False
+        self._deadline: float | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of the client again, as after TLS began (RFC 3207 §4.2)."""
+        self.hello = ""
+        self.extended = False
+        self.known: dict[str, frozenset[str]] = {}  # parameters of MAIL and RCPT that were offered
+        self.login: str | None = None
+        self.transaction: Transaction | None = None
+
+    def ready_transaction(self) -> Transaction:
+        """The transaction, ready for its content. Raises `ProtocolError`."""
+        transaction = self.transaction
+        if transaction is None:
+            raise bad(503, "5.5.1 Give the sender first (MAIL)")
+        if not transaction.recipients:
+            raise bad(554, "5.5.1 There is no valid recipient")
+        return transaction
+
+    def say(self, reply: Reply) -> None:
+        """Answer; the reply leaves with `flush`."""
+        if reply.code in _COUNTED:
+            self._nonsense += 1
+            if self._nonsense > self.rules.bad_commands:
+                reply = Reply(421, ("4.7.0 Too many errors, goodbye",))
+        if reply.code == 421:
+            self.over = True
+        code, last = reply.code, len(reply.lines) - 1
+        bare = "ENHANCEDSTATUSCODES" not in self.rules.extensions and reply.enhanced
+        for number, line in enumerate(reply.lines or ("",)):
+            if not line.isprintable():
+                line = visible(line, 500)
+            if bare:
+                line = line.removeprefix(bare).lstrip()
+            self._replies += f"{code}{'-' if number < last else ' '}{line}\r\n".encode("utf-8", "replace")
+
+    async def flush(self, above: int = 0) -> None:
+        """Hand over what was said, if it is more than `above` octets."""
+        if len(self._replies) > above:
+            replies = bytes(self._replies)
+            self._replies.clear()
+            try:
+                await Write(replies, self.rules.timeout)
+            except TimeoutError:
+                raise ConnectionAbortedError("the client does not read its replies") from None
+
+    async def listen(self, patience: float) -> None:
+        """Hear more, after everything was said. Raises `TimeoutError`, and `ConnectionError` when the
+        client left.
+
+        All of one command or one content, until `heard`, must come within about `patience` seconds: one
+        octet now and then is not enough to stay for ever.
+        """
+        await self.flush()
+        timeout = self.rules.timeout
+        if self._waited:
+            now = await Clock()
+            if self._deadline is None:
+                self._deadline = now + patience
+            timeout = min(timeout, self._deadline - now)
+            if timeout <= 0:
+                raise TimeoutError
+        self._waited = True
+        data = await Read(timeout)
+        if not data:
+            raise ConnectionResetError("the client left")
+        self.inflow.feed(data)
+
+    def heard(self) -> None:
+        """A command or content is complete: the next one has the whole time again."""
+        self._waited, self._deadline = False, None
+
+    async def line(self, limit: int) -> str:
+        """The next line, of at most `limit` octets. Raises `ProtocolError` for one that can't be read."""
+        while True:
+            found = self.inflow.line(limit)
+            if found is not None:
+                self.heard()
+                return found
+            await self.listen(self.rules.timeout)
+
+    @property
+    def command_limit(self) -> int:
+        """Octets of one command: a token in AUTH may be long (RFC 4954 §4)."""
+        return AUTH_LIMIT if self.rules.accounts and self.login is None else COMMAND_LIMIT

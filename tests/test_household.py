@@ -59,7 +59,7 @@ ORDER = {
 WORLD = set(
     "_thread asyncio concurrent ftplib glob http keyring multiprocessing os pathlib psycopg python_socks "
     "queue random sched secrets select selectors shutil signal smtplib socket socketserver sqlite3 ssl "
-    "subprocess tempfile threading time trio urllib uuid".split()
+    "subprocess tempfile threading time trio urllib uuid webbrowser".split()
 )
 HARMLESS = {"urllib.parse"}
 MAY_TOUCH_THE_WORLD = (
@@ -80,10 +80,15 @@ REASONS = {
     ),
     "message.message": ("_thread", "an unstamped message that two threads render is stamped once"),
     "message.stamping": ("os time", "an unstamped message that is rendered stamps itself"),
+    "message.preview": ("pathlib tempfile webbrowser", "shows a message to its author in a browser, when asked to"),
     "smtp.login": ("secrets", "names the source of a nonce; the driver calls it, by the step Ask"),
+    "smtp.receiving.admission": ("secrets", "names the source of a challenge, as smtp.login does"),
     "mailer.sync": ("os threading time", "shared between threads, notices a fork, ages its connections"),
     "mailer.aio": ("asyncio os time", "shared between tasks, notices a fork, ages its connections"),
     "mailer.outgoing": ("os time", "the counter where a message gets its time and its token"),
+    "inbox": ("asyncio", "the awaitable wait for a message"),
+    "inbox.mailbox": ("threading time", "waits, with a limit, for what arrives on the listener's thread"),
+    "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }
 EXCEPTIONS = {(module, what) for module, (names, _) in REASONS.items() for what in names.split()}
 

@@ -90,9 +90,12 @@ class Read(Step[bytes]):
 
 @value
 class Write(Step[None]):
-    """Hand over all of `data`; `timeout` seconds without progress are too many."""
+    """Hand over all of `data`; `timeout` seconds without progress are too many.
 
-    data: bytes
+    A secret is passed as a `memoryview`, whose ``repr`` shows no octets.
+    """
+
+    data: bytes | memoryview
     timeout: float
 
 

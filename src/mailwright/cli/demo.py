@@ -107,7 +107,7 @@ def compare(message: Message, received: Received) -> list[str]:
         ("the subject", str(back["Subject"]), message.subject),
         ("the sender", str(back["From"].addresses[0].display_name), "Ada Łucja"),
         ("the recipient", str(back["To"].addresses[0].display_name), "Grace Hüpper"),
-        ("the text", text.get_content() if text else None, TEXT),
+        ("the text", text.get_content().replace("\r\n", "\n") if text else None, TEXT),
         ("the HTML", html.get_content().strip() if html else None, HTML),
         ("the picture", picture.get_content() if picture else None, PICTURE),
         ("the attachment's name", attachment.get_filename() if attachment else None, "Preisübersicht.csv"),

@@ -26,19 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print messages until Ctrl-C, or until --count of them came."""
+    from queue import SimpleQueue
+
     from mailwright.inbox import Inbox
     from mailwright.mailer.outgoing import fresh_token
 
     login = (arguments.login, fresh_token()[:12]) if arguments.login else None
-    with Inbox(port=arguments.port, tls=arguments.tls, login=login) as inbox:
+    arrived: SimpleQueue[Received] = SimpleQueue()
+    with Inbox(login, arguments.tls, port=arguments.port, answer=arrived.put) as inbox:
         print(f"Listening on {inbox.server}. Send to it with:")
         print(f"  export MAILWRIGHT_URL='{inbox.url}'")
         print("Ctrl-C ends it.", flush=True)
-        seen = 0
-        while arguments.count is None or seen < arguments.count:
-            for received in inbox.wait_for_more(seen):
-                seen += 1
-                _show(seen, received)
+        number = 0
+        while arguments.count is None or number < arguments.count:
+            number += 1
+            _show(number, arrived.get())
     return 0
 
 

@@ -128,7 +128,7 @@ class Link(asyncio.Protocol):
             raise _as_connection_error(self._failure)
         return b""
 
-    async def write(self, data: bytes, timeout: float) -> None:
+    async def write(self, data: bytes | memoryview, timeout: float) -> None:
         """Hand over all of `data`."""
         await self._put(data, timeout)
         while self._full:

@@ -74,7 +74,7 @@ class TLSLayer:
             )
         return True
 
-    def encrypt(self, data: bytes) -> bytes:
+    def encrypt(self, data: bytes | memoryview) -> bytes:
         """The octets that carry `data`."""
         try:
             self._object.write(data)
@@ -185,8 +185,10 @@ def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tu
     if code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
         return (
             f"The certificate is not for {host}: {text}",
-            "Use the host name that the certificate is for, or set tls.name to it if you know that this is "
-            "the right machine.",
+            (
+                "Use the host name that the certificate is for, or set tls.name to it if you know that this is "
+                "the right machine."
+            ),
         )
     if code in (
         18,
@@ -196,8 +198,10 @@ def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tu
     ):  # self-signed, self-signed in chain, no issuer, can't verify the first certificate
         return (
             f"The certificate of {host} is not from a CA that this machine trusts: {text}.",
-            "If it is your own server, name its CA with ca_file, or pin the certificate's SHA-256 after "
-            "checking it by another way.",
+            (
+                "If it is your own server, name its CA with ca_file, or pin the certificate's SHA-256 after "
+                "checking it by another way."
+            ),
         )
     return f"The certificate of {host} is not acceptable: {text}.", "The server's owner must correct it."
 

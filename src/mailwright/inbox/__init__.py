@@ -20,7 +20,7 @@ from urllib.parse import quote
 from mailwright.inbox.certificate import issue
 from mailwright.inbox.listening import LOOPBACK, Listener, PrivateFile
 from mailwright.inbox.mailbox import Mailbox, Search
-from mailwright.smtp.receiving import Received, Rules, receive
+from mailwright.smtp.receiving import Received, Rules, Storage, receive
 from mailwright.words.errors import ConfigError, MissingExtra
 from mailwright.words.secret import Secret
 from mailwright.words.server import TLS, Login, Server
@@ -87,6 +87,7 @@ class Inbox:
         self._answer = answer
         self._port = port
         self._mailbox = Mailbox(limit, size_limit)
+        self._storage = Storage(size_limit)
         self._authority: PrivateFile | None = None
         self._listener: Listener | None = None
         self._server: Server | None = None
@@ -228,7 +229,7 @@ class Inbox:
         return f"<Inbox {where}, {len(self.messages)} messages>"
 
     def _plan(self, rules: Rules, peer: str) -> Plan[None]:
-        return receive(rules, self._deliver, peer)
+        return receive(rules, self._deliver, peer, self._storage)
 
     def _deliver(self, received: Received) -> Reply | tuple[Reply | None, ...] | None:
         decision = None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mailwright.steps import Plan
 
 LOOPBACK = "127.0.0.1"
-CONNECTIONS = 200  # at once
+CONNECTIONS = 100  # at once
 _STOP_TIMEOUT = 10.0  # seconds to wait for the thread; it needs milliseconds
 
 

@@ -41,10 +41,10 @@ class Mailbox:
         """Keep a message, and wake whoever waits."""
         with self._changed:
             self._kept.append(received)
-            self._size += len(received.content)
+            self._size += _weight(received)
             self._count += 1
             while len(self._kept) > self.limit or (self._size > self.size_limit and len(self._kept) > 1):
-                self._size -= len(self._kept.popleft().content)
+                self._size -= _weight(self._kept.popleft())
                 self.dropped += 1
             self._changed.notify_all()
             watchers = tuple(self._watchers)
@@ -138,6 +138,15 @@ class Search:
         shown = "".join(f"\n  {_described(received)}" for received in there[-_SHOWN:])
         newest = f", the newest {_SHOWN} of them" if len(there) > _SHOWN else ""
         return Timeout(f"{what}. In the inbox: {len(there)}{newest}:{shown}")
+
+
+def _weight(received: Received) -> int:
+    """Octets that a message takes, roughly: one without content may have a thousand recipients."""
+    weight = len(received.content) + 500 * (1 + len(received.recipients))
+    for parameters in (received.mail_parameters, *received.rcpt_parameters):
+        if parameters:
+            weight += sum(map(len, parameters.values()))
+    return weight
 
 
 def _spec(given: str | Address) -> str:

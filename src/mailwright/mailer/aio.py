@@ -9,9 +9,9 @@ import os
 from time import monotonic
 
 from mailwright.drivers.aio import Link, run
-from mailwright.mailer.delivering import ON_REFUSAL, deliver, interrupted
+from mailwright.mailer.delivering import deliver, interrupted
 from mailwright.mailer.outgoing import outgoing_mail
-from mailwright.mailer.pool import Lease, Limits, Pool
+from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
 from mailwright.mailer.sync import _between_messages, _no_lease
 from mailwright.smtp.session import Session, quit_session
 from mailwright.smtp.transaction import Ledger
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from mailwright.mailer.delivering import OnRefusal
     from mailwright.mailer.outgoing import Sendable
+    from mailwright.mailer.pool import OnRefusal
     from mailwright.words.address import Address
     from mailwright.words.receipt import Receipt
 
@@ -53,8 +53,7 @@ class AsyncMailer:
         on_refusal: OnRefusal = "raise",
     ) -> Receipt:
         """Send one message and give its receipt; as `Mailer.send`."""
-        if on_refusal not in ON_REFUSAL:
-            raise ConfigError(f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}.")
+        check_policy(on_refusal)
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         lease = await self._take()

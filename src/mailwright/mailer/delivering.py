@@ -14,15 +14,12 @@ from mailwright.words.receipt import Receipt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
-
+    from mailwright.mailer.pool import OnRefusal
     from mailwright.message.mail import MailObject
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
 
-    OnRefusal = Literal["raise", "stop", "report"]
 
-ON_REFUSAL = ("raise", "stop", "report")
 TOO_MANY = (452, 552)  # at RCPT: more recipients than this transaction may have (RFC 5321 §4.5.3.1.10)
 
 

@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+from mailwright.words.errors import ConfigError
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from mailwright.smtp.session import Session
+
+    OnRefusal = Literal["raise", "stop", "report"]
+
+#: What may be asked for when a recipient is refused; `mailwright.mailer.delivering` does it.
+POLICIES = ("raise", "stop", "report")
 
 
 @value
@@ -99,3 +105,9 @@ class Pool:
         """After a fork: every lease belongs to the parent process and must not be touched but let go."""
         idle, self.idle, self.out = self.idle, [], 0
         return idle
+
+
+def check_policy(on_refusal: str) -> None:
+    """Refuse an unknown answer to refused recipients before anything is connected. Raises `ConfigError`."""
+    if on_refusal not in POLICIES:
+        raise ConfigError(f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(POLICIES)}.")

@@ -6,14 +6,12 @@ import os
 import threading
 from time import monotonic
 
-from mailwright.drivers.sync import Link, run
-from mailwright.mailer.delivering import ON_REFUSAL, deliver
-from mailwright.mailer.outgoing import outgoing_mail
-from mailwright.mailer.pool import Lease, Limits, Pool
-from mailwright.smtp.session import Session, quit_session
-from mailwright.smtp.transaction import Ledger
+from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
+
+# The driver and the conversation are imported where they are used: `socket` alone costs 7 ms of start-up, which a
+# program that imports `Mailer` and then sends nothing should not pay.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +19,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from mailwright.mailer.delivering import OnRefusal
     from mailwright.mailer.outgoing import Sendable
+    from mailwright.mailer.pool import OnRefusal
     from mailwright.words.address import Address
     from mailwright.words.receipt import Receipt
 
@@ -58,8 +56,12 @@ class Mailer:
         accepted), ``"report"`` (only the receipt says it). Raises `MessageError`, `ConfigError`, or a
         `DeliveryError`.
         """
-        if on_refusal not in ON_REFUSAL:
-            raise ConfigError(f"on_refusal={on_refusal!r} is not known.", f"Use one of {', '.join(ON_REFUSAL)}.")
+        from mailwright.drivers.sync import run
+        from mailwright.mailer.delivering import deliver
+        from mailwright.mailer.outgoing import outgoing_mail
+        from mailwright.smtp.transaction import Ledger
+
+        check_policy(on_refusal)
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         lease = self._take()
@@ -88,9 +90,8 @@ class Mailer:
             lease = self._pool.take()
         _say_goodbye(old)
         if lease is None:
-            lease = Lease(Link(), Session(self.server, monotonic), now)
-        else:
-            lease.session.begin_transcript()
+            return _new_lease(self.server, now)
+        lease.session.begin_transcript()
         return lease
 
     def _give_back(self, lease: Lease) -> None:
@@ -136,7 +137,19 @@ def _between_messages(lease: Lease) -> bool:
     return bool(lease.session.open and lease.session.phase == READY)
 
 
+def _new_lease(server: Server, now: float) -> Lease:
+    from mailwright.drivers.sync import Link
+    from mailwright.smtp.session import Session
+
+    return Lease(Link(), Session(server, monotonic), now)
+
+
 def _say_goodbye(leases: list[Lease]) -> None:
+    if not leases:
+        return
+    from mailwright.drivers.sync import run
+    from mailwright.smtp.session import quit_session
+
     for lease in leases:
         lease.link.deadline = None
         try:

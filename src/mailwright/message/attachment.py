@@ -6,10 +6,9 @@ import io
 import os
 
 from mailwright.message.headers import refuse_controls
-from mailwright.message.media_types import type_of_name, type_of_octets
+from mailwright.message.media_types import ending_of_type, type_of_name, type_of_octets
 from mailwright.message.parameters import file_name, parse_media_type
 from mailwright.message.source import Octets, OpenFile, StoredFile, spooled
-from mailwright.words.address import ATEXT
 from mailwright.words.errors import HeaderError, MessageError
 from mailwright.words.value import replace, value
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     Attachable: TypeAlias = "Raw | Source | Attachment"
     Attachables: TypeAlias = "Attachable | Iterable[Attachable] | Mapping[str, Attachable]"
 
-_CID = ATEXT | frozenset(".@")
 _CID_LIMIT = 200  # characters
 _HOW = "Give a path, bytes, or a file object opened in binary mode."
 
@@ -63,31 +61,26 @@ class Attachment:
 
     def __post_init__(self) -> None:
         source, found_name, found_type = _opened(self.source)
-        name = self.name
-        if name is None and self.cid is None and not found_name:
+        if self.cid is not None:
+            _check_cid(self.cid)
+        name = self.name if self.name is not None else found_name or _name_of_cid(self.cid)
+        if name is None:
             raise MessageError(
                 "An attachment from bytes or a stream needs a name.",
                 'Write Attachment(data, "report.pdf") or attachments={"report.pdf": data}.',
             )
-        if self.cid is not None:
-            _check_cid(self.cid)
-        name = file_name(name or found_name or str(self.cid))
+        name = file_name(name)
+        if self.type is not None:
+            found_type = _checked_type(self.type)
+        elif not found_type:
+            beginning = source.data[:16] if isinstance(source, Octets) else b""
+            found_type = type_of_name(name) or type_of_octets(beginning)
+        if "." not in name and self.cid is not None:
+            name += ending_of_type(found_type)
         put = object.__setattr__
         put(self, "source", source)
-        if self.type is None:
-            beginning = source.data[:16] if isinstance(source, Octets) else b""
-            put(self, "type", found_type or type_of_name(name) or type_of_octets(beginning))
-        else:
-            main = parse_media_type(self.type)[0]
-            if main.startswith("multipart/"):
-                raise HeaderError(
-                    f"An attachment can't have the type {main}.",
-                    "Attach a whole message as message/rfc822.",
-                    field="type",
-                )
-        if self.name is None and self.cid is not None and "." not in name:
-            name += {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif"}.get(self.type or "", "")
         put(self, "name", name)
+        put(self, "type", found_type)
 
     @classmethod
     def glob(cls, pattern: str) -> tuple[Attachment, ...]:
@@ -168,12 +161,28 @@ def _listed(given: Any) -> Iterable[tuple[str | None, Any]]:
 
 def _check_cid(cid: str) -> None:
     refuse_controls(cid, "cid")
-    if not cid or len(cid) > _CID_LIMIT or not frozenset(cid) <= _CID:
+    if not cid or len(cid) > _CID_LIMIT or not cid.isascii() or set(cid) & set(' "<>\\'):
         raise HeaderError(
             f"“{cid[:80]}” can't be the name of an inline part.",
             "Use letters, digits, dots and hyphens, as in cid:logo.",
             field="cid",
         )
+
+
+def _name_of_cid(cid: str | None) -> str | None:
+    """A file name for an inline part that has none: readers offer to save it under that."""
+    return cid and (cid.partition("@")[0].rpartition("/")[2].strip(".") or "inline")
+
+
+def _checked_type(given: str) -> str:
+    main, _ = parse_media_type(given)
+    if main.startswith("multipart/"):
+        raise HeaderError(
+            f"An attachment can't have the type {main}.",
+            "Attach a whole message as message/rfc822.",
+            field="type",
+        )
+    return given
 
 
 def _opened(given: Any) -> tuple[Source, str, str]:

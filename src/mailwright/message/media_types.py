@@ -31,8 +31,8 @@ _BY_ENDING = {
     "ico": "image/vnd.microsoft.icon",
     "ics": "text/calendar",
     "ipynb": "application/x-ipynb+json",
-    "jpeg": "image/jpeg",
     "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
     "js": "text/javascript",
     "json": "application/json",
     "log": "text/plain",
@@ -95,6 +95,11 @@ def type_of_name(name: str) -> str:
     if guessed is None or compression or guessed.startswith(("message/", "multipart/")):
         return UNKNOWN
     return guessed
+
+
+def ending_of_type(kind: str) -> str:
+    """A file name's ending that stands for the type of a picture, with its dot, or the empty string."""
+    return next((f".{ending}" for ending, known in _BY_ENDING.items() if known == kind), "")
 
 
 def type_of_octets(beginning: bytes) -> str:

@@ -214,10 +214,9 @@ class Message(Draft):
             return self._stamped
 
     def _repr_html_(self) -> str:
-        from mailwright.message.preview import page
+        from mailwright.message.preview import notebook
 
-        shown: str = page(self)
-        return shown
+        return notebook(self)
 
     def __bytes__(self) -> bytes:
         return bytes(self.render())

@@ -33,7 +33,7 @@ def with_parameters(name: str, value: str, parameters: Iterable[tuple[str, str]]
 def _written(key: str, text: str) -> Sequence[str]:
     """``key=value`` in the plainest form that is exact, or in several sections if it is long."""
     if text.isascii() and len(text) <= _FALLBACK_LIMIT and "=?" not in text:
-        if text and frozenset(text) <= _TOKEN:
+        if key == "charset" and text and frozenset(text) <= _TOKEN:
             return (f"{key}={text}",)
         return ('{}="{}"'.format(key, text.replace("\\", "\\\\").replace('"', '\\"')),)
     encoded = _percent(text)

@@ -11,6 +11,7 @@ import re
 from html import escape
 
 from mailwright.message.message import Message
+from mailwright.words.address import is_control
 from mailwright.words.errors import ConfigError, MessageError
 from mailwright.words.reply import visible
 
@@ -48,7 +49,10 @@ _GUARDS = (
 # A sandbox without pop-ups and a link that wants a new window: a click does nothing.
 _FRAME_HEAD = f'<!doctype html><meta charset="utf-8">{_GUARDS}<base target="_blank">'
 _CID = re.compile(r"""(["'(=]\s*+)cid:([^\s"'<>()&;\\]{1,300})""", re.IGNORECASE)
-_LINK = re.compile(r"<link(?=[\s/>])", re.IGNORECASE | re.ASCII)
+# Chromium opens a connection for <link rel=preconnect> and for the frames that the policy then forbids.
+_CONNECTING = re.compile(
+    r"<(?=(?:applet|embed|fencedframe|i?frame|link|object|portal)[\s/>])", re.IGNORECASE | re.ASCII
+)
 
 _STYLE = """
 .mailwright { font: 15px/1.5 system-ui, sans-serif; text-align: left; max-width: 60em; }
@@ -158,17 +162,23 @@ def _headers(message: Message) -> Iterator[tuple[str, str]]:
 def _people(people: tuple[Address, ...]) -> str:
     # A name in a script that runs to the left must not turn the address behind it around.
     return ", ".join(
-        f"{_isolated(one.name)} &lt;{_isolated(one.spec)}&gt;" if one.name else _isolated(one.spec) for one in people
+        f"{_isolated(one.name)} &lt;{_exact(one.spec)}&gt;" if one.name else _exact(one.spec) for one in people
     )
 
 
 def _isolated(text: str) -> str:
+    """Words that people read: joiners of scripts and emoji work, and no direction reaches out of it."""
     return f"<bdi>{escape(_plain(text))}</bdi>"
 
 
+def _exact(text: str) -> str:
+    """Something to be compared letter by letter: nothing in it is invisible or turned around."""
+    return f"<bdi>{escape(visible(text, HEADER_LIMIT))}</bdi>"
+
+
 def _plain(text: str) -> str:
-    """`text` bounded, and without what could steer the reader's eye."""
-    return visible(text, HEADER_LIMIT)
+    cut = text if len(text) <= HEADER_LIMIT else text[: HEADER_LIMIT - 1] + "…"
+    return "".join(visible(letter, 1) if is_control(letter) else letter for letter in cut)
 
 
 def _escaped_text(text: str) -> str:
@@ -178,7 +188,7 @@ def _escaped_text(text: str) -> str:
 def _attachment_row(attachment: Attachment) -> str:
     name, kind = attachment.name or "", attachment.type or ""
     size = readable_size(attachment.size)
-    return f"<tr><td>{_isolated(name)}</td><td>{_isolated(kind)}</td><td>{size}</td></tr>"
+    return f"<tr><td>{_exact(name)}</td><td>{_exact(kind)}</td><td>{size}</td></tr>"
 
 
 def readable_size(octets: int) -> str:
@@ -195,8 +205,7 @@ def readable_size(octets: int) -> str:
 
 def _framed(html: str, inline: tuple[Attachment, ...]) -> str:
     """The document in the frame: the guards first, so that nothing in the message comes before them."""
-    # <link rel=preconnect> opens connections that no policy forbids.
-    html = _LINK.sub("<x-link", html)
+    html = _CONNECTING.sub("<x-", html)
     if inline:
         pictures = _Pictures(inline)
         html = _CID.sub(pictures.written, html)

@@ -62,9 +62,10 @@ def _entity(data: bytes, start: int, end: int, default: str, path: Path, pieces:
     elif kind == "message/rfc822" and encoding in _IDENTITIES:
         _head(fields, "7bit", path, pieces)
         _entity(data, body, end, "text/plain", (*path, 1), pieces)
-    elif kind == "message/rfc822":
+    elif kind.startswith("message/") and not kind.startswith("message/global"):
+        # RFC 2046 §5.2 allows no encoding, which RFC 6532 §3.7 does for its own types only.
         _head(fields, "", path, pieces)
-        _verbatim(data[body:end], path, f"is a message within the message and encoded ({encoding[:40]})", pieces)
+        _verbatim(data[body:end], path, f"is {kind}, which may not be encoded (it is {encoding[:40]})", pieces)
     else:
         _leaf(fields, data[body:end], kind, encoding, path, pieces)
 

@@ -18,6 +18,7 @@ from mailwright.message.media_types import UNKNOWN
 from mailwright.message.parameters import ascii_fallback, parse_media_type, with_parameters
 from mailwright.message.source import Octets
 from mailwright.message.transfer import Base64Stream, base64, encoded_octets, encoded_text, identity
+from mailwright.words.errors import MessageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,21 +99,21 @@ def attached_part(attachment: Attachment, eight_bit: bool) -> Part:
     """An attachment or an inline part."""
     kind, parameters = parse_media_type(attachment.type or UNKNOWN)
     source = attachment.opened
-    found: tuple[str, bytes | Stream] | None = None
+    held = source.data if isinstance(source, Octets) and source.size <= _HELD else None
+    body: tuple[str, bytes | Stream] | None = None
     if kind.startswith("message/"):
-        # RFC 2046 §5.2.1: no encoding but identity. What can't go so is sent as a file, which readers open as
-        # well.
-        found = _message(attachment, eight_bit)
-        if found is None:
+        # RFC 2046 §5.2.1 allows no encoding. What can't go as it is goes as a file, which readers open as well.
+        body = _message(attachment, eight_bit)
+        if body is None:
             kind, parameters = UNKNOWN, ()
-    elif kind.startswith("text/") and isinstance(source, Octets) and source.size <= _HELD:
-        found = encoded_octets(source.data, eight_bit)
-        if not any(key == "charset" for key, _ in parameters) and _is_utf8(source.data):
+    elif kind.startswith("text/"):
+        if not any(key == "charset" for key, _ in parameters) and _is_utf8(attachment):
             parameters = (*parameters, ("charset", "utf-8"))
-    if found is None:
-        held = isinstance(source, Octets) and source.size <= _HELD
-        found = "base64", base64(attachment.read()) if held else Base64Stream(source)
-    return Part(_head(attachment, kind, parameters), *found)
+        if held is not None:
+            body = encoded_octets(held, eight_bit)
+    if body is None:
+        body = "base64", base64(held) if held is not None else Base64Stream(source)
+    return Part(_head(attachment, kind, parameters), *body)
 
 
 def _head(attachment: Attachment, kind: str, parameters: tuple[tuple[str, str], ...]) -> str:
@@ -140,9 +141,9 @@ def _message(attachment: Attachment, eight_bit: bool) -> tuple[str, bytes] | Non
     return (encoding, data) if encoding == "7bit" or (encoding == "8bit" and eight_bit) else None
 
 
-def _is_utf8(data: bytes) -> bool:
+def _is_utf8(attachment: Attachment) -> bool:
+    """Whether a file of text, if it is short enough to look at, is ASCII or UTF-8."""
     try:
-        data.decode()
-    except UnicodeDecodeError:
+        return attachment.size <= _HELD and attachment.read().decode() is not None
+    except (UnicodeDecodeError, MessageError):  # one that changed is reported when it is sent
         return False
-    return True

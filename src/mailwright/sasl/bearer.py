@@ -6,8 +6,7 @@ from mailwright.sasl.mechanism import Mechanism, broken, check_name, check_secre
 from mailwright.words.reply import visible
 from mailwright.words.secret import Secret
 
-ERROR_LIMIT = 4096  # octets of a refusal that are looked at; real ones have less than 300
-SHOWN_LIMIT = 300  # characters of it that are shown
+SHOWN_LIMIT = 300  # characters of a refusal; real ones have less
 
 _SHOWN = ("status", "error", "error_description", "schemes", "scope", "openid-configuration")
 
@@ -47,7 +46,7 @@ def _is_visible_ascii(token: Secret) -> bool:
 
 def told(challenge: bytes, token: Secret) -> str:
     """A refusal (RFC 7628 §3.2.2) as one bounded line; whatever it repeats of the token is masked."""
-    text = challenge[:ERROR_LIMIT].decode("utf-8", "backslashreplace")
+    text = challenge.decode("utf-8", "backslashreplace")
     shown = _fields(text) or text.strip() or "no reason given"
     return visible(shown.replace(token.reveal(), "***"), SHOWN_LIMIT)
 

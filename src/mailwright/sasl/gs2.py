@@ -14,8 +14,8 @@ def saslname(name: str) -> str:
 
 
 def parse_saslname(text: str) -> str:
-    """The name behind `saslname`. Raises `ValueError` for a ``=`` that stands for neither."""
-    if "," in text or any(piece[:2] not in ("2C", "3D") for piece in text.split("=")[1:]):
+    """The name that `saslname` made this of. Raises `ValueError` for a ``=`` that stands for neither."""
+    if any(piece[:2] not in ("2C", "3D") for piece in text.split("=")[1:]):
         raise ValueError("not a saslname")
     return text.replace("=2C", ",").replace("=3D", "=")
 

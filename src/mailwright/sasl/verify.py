@@ -140,8 +140,10 @@ def _cram_md5(accounts: Sequence[Login], challenge: str) -> Exchange:
     user, _, given = (yield challenge.encode()).decode().rpartition(" ")
     for account in accounts:
         if isinstance(account.password, Secret) and account.user == user:
-            expected = keyed_md5(account.password, challenge.encode()) or ""
-            return user if hmac.compare_digest(expected.encode(), given.encode()) and expected else None
+            expected = keyed_md5(account.password, challenge.encode())
+            if expected is None:  # a system that forbids MD5
+                return None
+            return user if hmac.compare_digest(expected.encode(), given.encode()) else None
     return None
 
 

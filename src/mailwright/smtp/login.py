@@ -25,26 +25,23 @@ ROUNDS_LIMIT = 5  # challenges; SCRAM, the longest, needs three
 
 
 async def log_in(session: Session, login: Login) -> None:
-    """Log in with the strongest common mechanism. Raises `LoginError`; a second mechanism is never tried
-    after a no, since many providers lock an account after a few failures.
+    """Log in with the strongest common mechanism. Raises `LoginError`; a second mechanism is never tried after a no,
+    since many providers lock an account after a few failures.
     """
     server = session.server
     session.phase = phases.AUTH
     token = await _fresh_token(login)
-    secrets = [
-        s for s in (login.password.reveal() if isinstance(login.password, Secret) else "", token or "") if len(s) > 2
-    ]
-    session.masked = tuple(form for s in secrets for form in (s, _base64(s.encode()).decode(), s.encode().hex()))
+    session.masked = _forms(login.password, token)
     mechanism = choose(
         login,
         session.features.mechanisms,
-        secure=session.secured is not None,
+        secure=session.secured is not None and session.secured.verified,
         nonce=await Ask(_nonce),
         token=token,
         channel_binding=await _channel_binding(session),
         host=server.host,
         port=server.port,
-        cleartext_allowed=server.cleartext_login or server.is_loopback,
+        cleartext_allowed=server.cleartext_login or server.tls.unverified or server.is_loopback,
     )
     try:
         await _authenticate(session, mechanism)
@@ -54,17 +51,21 @@ async def log_in(session: Session, login: Login) -> None:
     session.login = login.user
 
 
-async def _fresh_token(login: Login) -> str | None:
+def _forms(*secrets: Secret | str | None) -> tuple[str, ...]:
+    """The forms in which a server might repeat a secret: in clear, base64, hex."""
+    words = [secret.reveal() for secret in secrets if isinstance(secret, Secret)]
+    return tuple(form for w in words if len(w) > 2 for form in (w, _base64(w.encode()).decode(), w.encode().hex()))
+
+
+async def _fresh_token(login: Login) -> Secret | None:
     if login.token is None or isinstance(login.token, Secret):
-        return login.token.reveal() if login.token else None
-    if isinstance(login.token, str):  # a type checker's case: __post_init__ made it a Secret
         return login.token
-    token = await Ask(login.token, blocking=True)
-    if not isinstance(token, str) or not token:
-        raise LoginError(
-            "The token source gave no token.", "It must return the access token as text.", phase=phases.AUTH
-        )
-    return token
+    token = Secret(login.token) if isinstance(login.token, str) else await Ask(login.token, blocking=True)
+    if isinstance(token, str) and token:
+        return Secret(token)
+    if isinstance(token, Secret) and token:
+        return token
+    raise LoginError("The token source gave no token.", "It must return the access token as text.", phase=phases.AUTH)
 
 
 async def _channel_binding(session: Session) -> ChannelBinding | None:
@@ -82,14 +83,9 @@ def _nonce() -> str:
 
 
 async def _authenticate(session: Session, mechanism: Mechanism) -> None:
-    initial = mechanism.initial()
-    line = f"AUTH {mechanism.name}"
-    if initial is not None:
-        encoded = _base64(initial).decode() or "="  # RFC 4954 §4: an empty initial response is written "="
-        if len(line) + 1 + len(encoded) <= COMMAND_LIMIT - 2:
-            line, initial = f"{line} {encoded}", None
-    shown = f"AUTH {mechanism.name}" + (" ***" if " " in line[5:] else "")
-    reply = await command(session, line, phases.AUTH, shown=shown)
+    # What is secret stays behind a memoryview: the local variables of a traceback then show an address and no octets.
+    initial = _veiled(mechanism.initial())
+    reply, initial = await _begin(session, mechanism, initial)
     rounds = 0
     while reply.code == 334:
         rounds += 1
@@ -98,11 +94,27 @@ async def _authenticate(session: Session, mechanism: Mechanism) -> None:
         if initial is not None:
             response, initial = initial, None  # it was too long for the command line
         else:
-            response = await _respond(session, mechanism, reply)
-        reply = await _answer(session, _base64(response))
+            response = memoryview(await _respond(session, mechanism, reply))
+        reply = await _answer(session, response)
     if reply.code != 235:
         raise _rejected(session, mechanism, reply)
     _check_finish(session, mechanism)
+
+
+def _veiled(data: bytes | None) -> memoryview | None:
+    return None if data is None else memoryview(data)
+
+
+async def _begin(session: Session, mechanism: Mechanism, initial: memoryview | None) -> tuple[Reply, memoryview | None]:
+    """AUTH, with the initial response in the same line where it fits; gives the reply, and the response if it did not fit."""
+    line = f"AUTH {mechanism.name}"
+    # RFC 4954 §4: an empty initial response is written "=".
+    encoded = memoryview((_base64(initial) or b"=") if initial is not None else b"")
+    if not encoded or len(line) + 1 + len(encoded) > COMMAND_LIMIT - 2:
+        return await command(session, line, phases.AUTH), initial
+    session.transcript.note("C", f"{line} ***")
+    await write(session, memoryview(b"".join((line.encode(), b" ", encoded, CRLF))), session.server.timeouts.block)
+    return await read_reply(session, session.server.timeouts.reply), None
 
 
 async def _respond(session: Session, mechanism: Mechanism, reply: Reply) -> bytes:
@@ -117,11 +129,12 @@ async def _respond(session: Session, mechanism: Mechanism, reply: Reply) -> byte
         raise _told(session, problem) from None
 
 
-async def _answer(session: Session, encoded: bytes) -> Reply:
+async def _answer(session: Session, response: memoryview) -> Reply:
+    encoded = memoryview(_base64(response))
     if len(encoded) > AUTH_LIMIT - 2:
         raise LoginError(f"The credential has {len(encoded)} octets, more than a login may send.", phase=phases.AUTH)
     session.transcript.note("C", "***")
-    await write(session, encoded + CRLF, session.server.timeouts.block)
+    await write(session, memoryview(b"".join((encoded, CRLF))), session.server.timeouts.block)
     return await read_reply(session, session.server.timeouts.reply)
 
 
@@ -169,5 +182,5 @@ def _told(session: Session, problem: LoginError) -> LoginError:
     return problem
 
 
-def _base64(data: bytes) -> bytes:
+def _base64(data: bytes | memoryview) -> bytes:
     return b2a_base64(data, newline=False)

@@ -7,7 +7,6 @@ is said to it.
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.login import log_in
 from mailwright.smtp.session import command, read_reply, refusal_advice, say_hello
 from mailwright.steps import Connect, Read, StartTLS
 from mailwright.words.errors import (
@@ -42,6 +41,8 @@ async def open_session(session: Session) -> None:
         await start_tls(session)
         await introduce(session)
     if server.login is not None:
+        from mailwright.smtp.login import log_in  # 5 ms that only a login needs
+
         await log_in(session, server.login)
     session.phase = phases.READY
 

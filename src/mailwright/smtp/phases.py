@@ -49,7 +49,7 @@ DOING = {
 _AGAIN = "Nothing was delivered, so the same call can be tried again."
 _DOUBT = "The message may or may not arrive: look for it at a recipient before sending it again."
 _ADVICE = {
-    AUTH: "Many servers close like this after a wrong password or too many logins: check the credential, wait, then try again.",
+    AUTH: "Many servers do this after a wrong password or too many logins: check the credential, wait, then try again.",
     STARTTLS: "Something on the way may be cutting encryption off; try security 'tls' on port 465.",
     TLS: "The server, or something on the way, refuses this TLS; check port and security.",
 }

@@ -112,7 +112,7 @@ async def receive(session: Session, timeout: float) -> bytes:
     return data
 
 
-async def write(session: Session, data: bytes, timeout: float) -> None:
+async def write(session: Session, data: bytes | memoryview, timeout: float) -> None:
     """Hand over bytes; a broken connection becomes an error that names the phase."""
     try:
         await Write(data, timeout)

@@ -2,7 +2,7 @@
 
 Every source of settings only says which option it read and how it calls it. What the options mean together
 is decided here, once: the security that is meant when nobody says, and that a login never crosses a network
-in clear. No error repeats a value: who mixes up two lines of a file may have put the password anywhere.
+in clear. No error here repeats a value: who mixes up two lines of a file may have put the password anywhere.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from email.message import EmailMessage
 from email.mime.text import MIMEText
+from pathlib import Path
 
 import pytest
 
@@ -161,7 +162,7 @@ def test_readdressed_is_the_same_octets_for_others(kind: str) -> None:
 
 
 def test_a_message_takes_eight_bits_only_where_they_are_offered() -> None:
-    mail = made(Message("ada@example.org", "bob@example.net", "Grüße", "Grüße aus Köln, der schönen Stadt\n"))
+    mail = made(Message("ada@example.org", "bob@example.net", "Grüße", "Grüße aus Köln, der schönen Stadt"))
 
     eight, seven = mail.content_for(True), mail.content_for(False)
 
@@ -235,8 +236,8 @@ def test_a_bad_address_is_refused_where_it_enters() -> None:
         made(RAW, sender="ada@example.org, eve@example.org")
 
 
-def test_a_vanished_file_is_a_message_error(tmp_path: object) -> None:
-    path = tmp_path / "report.txt"  # type: ignore[operator]
+def test_a_vanished_file_is_a_message_error(tmp_path: Path) -> None:
+    path = tmp_path / "report.txt"
     path.write_bytes(b"x" * 100)
     mail = made(Message("ada@example.org", "bob@example.net", attachments=Attachment(path)))
     path.unlink()

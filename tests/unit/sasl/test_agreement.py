@@ -133,6 +133,8 @@ SKELETONS = [
     b"\0ada\0",
     b"ada\0ada\0secre",
     b"n,,n=ada,r=x",
+    b"q,,n=ada,r=x",
+    b"n,b=ada,n=ada,r=x",
     b"n,,n=ada,r=",
     b"n,,n=a=da,r=x",
     b"n,,m=x,n=ada,r=x",

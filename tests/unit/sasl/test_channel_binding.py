@@ -68,6 +68,14 @@ def test_old_hashes_become_sha_256(old: str):
     assert binding.data == hashlib.sha256(made).digest()
 
 
+def test_pss_that_leaves_its_hash_to_the_default_means_sha_1_and_so_sha_256():
+    """RFC 8017 A.2.3. Only the frame of a certificate, since nobody makes one like that any more."""
+    made = bytes.fromhex("30113000300d06092a864886f70d01010a3000")
+    binding = server_end_point(made)
+    assert binding is not None
+    assert binding.data == hashlib.sha256(made).digest()
+
+
 def test_a_signature_without_a_hash_has_no_binding():
     assert server_end_point(certificate(ed25519.Ed25519PrivateKey.generate(), None)) is None
 

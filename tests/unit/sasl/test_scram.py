@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from mailwright.sasl.scram import (
     ScramSHA1Plus,
     ScramSHA256,
     ScramSHA256Plus,
+    derive,
 )
 from mailwright.sasl.verify import Verifier, verifier
 from mailwright.words.errors import LoginError
@@ -82,6 +85,24 @@ def test_a_bad_first_message_is_refused(message: bytes):
 @pytest.mark.parametrize("count", [MIN_ITERATIONS, 10_000])
 def test_the_iterations_in_between_are_fine(count: int):
     assert talk(client_of(), server_of(iterations=count))
+
+
+def test_an_extension_that_must_be_known_is_named_as_the_reason():
+    client = client_of()
+    client.initial()
+    with pytest.raises(LoginError, match="extension"):
+        client.respond(FIRSTS["extension that must be known"])
+
+
+def test_a_proof_for_another_nonce_is_refused():
+    """A client that could choose the whole nonce could say again what it once heard."""
+    server = server_of(salt=b"salt")
+    server.step(b"n,,n=user,r=clientnonce")
+    said = "c=biws,r=clientnonceother"
+    exchange = f"n=user,r=clientnonce,r=clientnonceservernonce,s=c2FsdA==,i=4096,{said}".encode()
+    proof = derive("sha256", b"pencil", b"salt", 4096).proof("sha256", exchange)
+    assert server.step(f"{said},p={b64encode(proof).decode()}".encode()) == b"e=other-error"
+    assert server.step(b"") is None and not server.ok
 
 
 def test_unknown_extensions_of_the_first_message_are_ignored():
@@ -204,9 +225,19 @@ def test_a_nonce_that_would_break_the_message_is_refused(nonce: str):
 def test_names_are_prepared_and_escaped():
     client = ScramSHA256("I\u00adX,=", Secret("p"), nonce="n")
     assert client.initial() == b"n,,n=IX=2C=3D,r=n"
+    newer = ScramSHA256("😀", Secret("p"), nonce="n")  # unknown to Unicode 3.2, and fine in a name (RFC 5802 §5.1)
+    assert newer.initial() == "n,,n=😀,r=n".encode()
 
 
-@pytest.mark.parametrize("user", ["", "\u00ad", "\u0627\u0031", "a\x01"])
+@pytest.mark.parametrize("user", ["", "\u00ad", "\u0627\u0031", "a\x01", "\udcff"])
 def test_a_user_name_that_can_t_be_prepared_is_refused(user: str):
     with pytest.raises(LoginError, match="user name"):
         ScramSHA256(user, Secret("p"), nonce="n")
+
+
+@pytest.mark.parametrize("name", ["a=da", "a=2cda", "ada="])
+def test_a_name_that_is_not_escaped_is_refused(name: str):
+    """RFC 5802 §5.1: a server that finds a "=" before neither 2C nor 3D must fail the login."""
+    server = verifier("SCRAM-SHA-256", [Login(name, "pencil")], nonce="servernonce")
+    assert server is not None
+    assert server.step(f"n,,n={name},r=clientnonce".encode()) is None and not server.ok

@@ -148,6 +148,11 @@ def test_a_system_that_forbids_md5_is_explained(monkeypatch: pytest.MonkeyPatch)
     report = told(lambda: CramMD5("ada", Secret(CANARY)).respond(b"<1@localhost>"))
     assert "forbids MD5" in report and "TLS" in report
     assert not shows(report)
+    server = verifier("CRAM-MD5", [Login("ada", CANARY)], nonce="n")
+    assert server is not None
+    server.step(None)
+    server.step(b"ada ")
+    assert not server.ok
 
 
 def test_an_empty_challenge_of_cram_md5_is_refused():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
@@ -15,13 +15,16 @@ from hypothesis import strategies as st
 from mailwright.drivers import memory
 from mailwright.sasl.channel_binding import server_end_point
 from mailwright.smtp.login import log_in
-from mailwright.smtp.receiving import EXTENSIONS, Received, Rules, receive
+from mailwright.smtp.receiving import EXTENSIONS, Received, Rules, Storage, receive
 from mailwright.smtp.session import Session, say_hello
 from mailwright.smtp.wire import ReplyReader, escape_dots
-from mailwright.steps import Plan, Read, Sleep, StartTLS, Write
+from mailwright.steps import Read, Sleep, StartTLS, Write
 from mailwright.words.errors import ConfigError, LoginError
 from mailwright.words.reply import Reply
 from mailwright.words.server import TLS, Login, Server
+
+if TYPE_CHECKING:
+    from mailwright.steps import Plan
 
 HELLO = b"EHLO client.test\r\n"
 ENVELOPE = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\n"
@@ -283,6 +286,43 @@ def test_a_chunk_whose_end_is_unknown_or_out_of_reach_ends_the_visit(argument: b
 def test_a_size_that_is_announced_is_refused_at_once() -> None:
     replies, _ = shout(HELLO + b"MAIL FROM:<a@example.org> SIZE=1001\r\n" + QUIT, Rules(size=1000))
     assert codes(replies) == [250, 552, 221]
+
+
+@pytest.mark.parametrize("way", ["data", "bdat"])
+def test_all_clients_together_may_have_so_much_in_flight(way: str) -> None:
+    time, storage, kept = memory.Time(), Storage(100_000), []
+    begin = b"DATA\r\n" if way == "data" else b"BDAT 70000\r\n"
+
+    async def holder() -> list[int]:
+        """Begins a message, and ends it an hour later."""
+        client = Client()
+        await Write(HELLO + ENVELOPE + begin + b"x" * 60_000, 10)
+        await Sleep(3600)
+        await Write(b"x" * 9_998 + b"\r\n" + (b".\r\n" if way == "data" else b"BDAT 0 LAST\r\n") + QUIT, 10)
+        await client.rest()
+        return codes(client.heard)
+
+    async def other(pause: float) -> list[int]:
+        client = Client()
+        await Sleep(pause)
+        await Write(HELLO + ENVELOPE, 10)
+        await Write(begin + b"y" * 60_000, 10)
+        await Sleep(10)
+        await Write(b"y" * 9_998 + b"\r\n" + (b".\r\n" if way == "data" else b"BDAT 0 LAST\r\n"), 10)
+        await Write(ENVELOPE + b"DATA\r\nSmall\r\n.\r\n" + QUIT, 10)
+        await client.rest()
+        return codes(client.heard)
+
+    rules = Rules(timeout=4000, content_timeout=4000)
+    pairs = [memory.pair(time) for _ in range(3)]
+    clients = [holder(), other(60), other(4000)]
+    servers = [(receive(rules, kept.append, storage=storage), there) for _, there in pairs]
+    sides = [(client, here) for client, (here, _) in zip(clients, pairs, strict=True)]
+    held, refused, taken, *_ = memory.converse(*sides, *servers, time=time)
+    assert 452 not in held and 452 not in taken
+    assert refused[-6:] == [452, 250, 250, 354, 250, 221]
+    assert sorted(len(one.content) for one in kept) == [7, 7, 70_000, 70_000]
+    assert storage.used == 0
 
 
 def test_recipients_are_limited() -> None:

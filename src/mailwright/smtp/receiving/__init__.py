@@ -22,7 +22,7 @@ from mailwright.smtp.receiving.content import bdat, data
 from mailwright.smtp.receiving.grammar import bad, split_command
 from mailwright.smtp.receiving.received import Received
 from mailwright.smtp.receiving.rules import EXTENSIONS, Rules
-from mailwright.smtp.receiving.visit import FLUSH_SIZE, Visit
+from mailwright.smtp.receiving.visit import FLUSH_SIZE, Storage, Visit
 from mailwright.steps import StartTLS
 from mailwright.words.errors import ProtocolError, TLSError
 from mailwright.words.reply import Reply
@@ -34,17 +34,18 @@ if TYPE_CHECKING:
     from mailwright.smtp.receiving.visit import Deliver
     from mailwright.words.server import TLS
 
-__all__ = ["EXTENSIONS", "Received", "Rules", "receive"]
+__all__ = ["EXTENSIONS", "Received", "Rules", "Storage", "receive"]
 
 
-async def receive(rules: Rules, deliver: Deliver, peer: str = "") -> None:
+async def receive(rules: Rules, deliver: Deliver, peer: str = "", storage: Storage | None = None) -> None:
     """Serve one client until it leaves or is shown out; the owner of the link closes it then.
 
     `deliver` is given each message before its sender is told that it was taken, and may refuse it (see
-    `Decision`); an exception that it raises is told as a 451. `peer` is the client's address, for
-    `Received`. Never raises for what a client does.
+    `Decision` in `visit`); an exception that it raises is told as a 451. `peer` is the client's address,
+    for `Received`. `storage` bounds what all clients together may have in flight. Never raises for what a
+    client does.
     """
-    visit = Visit(rules, deliver, peer)
+    visit = Visit(rules, deliver, peer, storage or Storage())
     try:
         try:
             await _talk(visit)
@@ -53,6 +54,8 @@ async def receive(rules: Rules, deliver: Deliver, peer: str = "") -> None:
         await visit.flush()
     except (ConnectionError, TLSError):
         return  # it left, or can't be talked to
+    finally:
+        visit.end_transaction()
 
 
 async def _talk(visit: Visit) -> None:

@@ -95,7 +95,7 @@ def _begin(visit: Visit, argument: str) -> None:
     if not argument or " " in argument:
         raise bad(501, "5.5.4 Your name is wanted: one word, without blanks")
     visit.hello = argument
-    visit.transaction = None  # §4.1.4: EHLO in the middle of a session acts like RSET
+    visit.end_transaction()  # §4.1.4: EHLO in the middle of a session acts like RSET
 
 
 def mail(visit: Visit, argument: str) -> Reply:
@@ -170,7 +170,7 @@ def _check_rcpt_parameters(given: dict[str, str]) -> None:
 
 def rset(visit: Visit, argument: str) -> Reply:
     """RSET: forget the transaction."""
-    visit.transaction = None
+    visit.end_transaction()
     return _OK
 
 

@@ -27,7 +27,7 @@ class Incoming:
     octets are cut into pieces.
     """
 
-    __slots__ = ("_limit", "_octets", "_searched", "rest", "size")
+    __slots__ = ("_limit", "_octets", "_searched", "crowded", "rest", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -37,6 +37,7 @@ class Incoming:
         self._searched = 0
         self.size = 0  # octets that arrived, doubled dots included
         self.rest = b""  # what came behind the end
+        self.crowded = False  # there is no room for it: what arrives is thrown away
 
     def feed(self, data: bytes) -> bool:
         """Take what arrived; true when the end was found."""
@@ -50,7 +51,7 @@ class Incoming:
             self.size -= len(octets) - end - 2
             del octets[end + 2 :]
             return True
-        if self._overflowing and len(octets) > 4:
+        if (self.crowded or self._overflowing) and len(octets) > 4:
             del octets[:-4]
         self._searched = max(0, len(octets) - 4)
         return False
@@ -61,15 +62,24 @@ class Incoming:
         # end mark may be among what arrived.
         return self.size > self._limit + self._limit // 3 + 3
 
-    def content(self) -> bytes | None:
-        """The content with CRLF at its end, doubled dots undone; `None` when it was too big."""
+    @property
+    def held(self) -> int:
+        """Octets that it takes in memory."""
+        return len(self._octets)
+
+    def take(self) -> bytes | Reply:
+        """The content with CRLF at its end, doubled dots undone; or why there is none. To be asked once:
+        nothing is held then.
+        """
+        octets, self._octets = self._octets, bytearray()
+        if self.crowded:
+            return _CROWDED
         if self._overflowing:
-            return None
-        octets = self._octets
+            return _too_big(self._limit)
         if b"\r\n." in octets:
             # §4.5.2: the first dot of a line is removed, whatever follows it.
             octets = octets.replace(b"\r\n.", b"\r\n")
-        return bytes(memoryview(octets)[2:]) if len(octets) - 2 <= self._limit else None
+        return bytes(memoryview(octets)[2:]) if len(octets) - 2 <= self._limit else _too_big(self._limit)
 
 
 def has_bare_line_end(content: bytes) -> bool:
@@ -91,11 +101,13 @@ async def data(visit: Visit, argument: str) -> None:
     while not incoming.feed(visit.inflow.take_all()):
         if incoming.size > rules.size + PATIENCE:
             raise _endless(rules.size)
+        if not visit.hold(incoming.held):
+            incoming.crowded = True
         await visit.listen(rules.content_timeout)
     visit.heard()
     visit.inflow.feed(incoming.rest)
-    visit.transaction = None
-    await _finish(visit, transaction, incoming.content())
+    visit.end_transaction()
+    await _finish(visit, transaction, incoming.take())
 
 
 async def bdat(visit: Visit, argument: str) -> None:
@@ -115,16 +127,15 @@ async def bdat(visit: Visit, argument: str) -> None:
     if transaction.chunks is None:
         transaction.chunks = bytearray()
     if len(transaction.chunks) + size > visit.rules.size:
-        transaction.too_big = True
-        transaction.chunks.clear()
-    await _take_chunk(visit, size, None if transaction.too_big else transaction.chunks)
+        transaction.refusal = transaction.refusal or _too_big(visit.rules.size)
+    await _take_chunk(visit, size, transaction)
     if last:
-        visit.transaction = None
-        await _finish(visit, transaction, None if transaction.too_big else bytes(transaction.chunks))
-    elif transaction.too_big:
-        visit.say(_too_big(visit.rules.size))
+        content = transaction.refusal or bytes(transaction.chunks)
+        visit.end_transaction()
+        transaction.chunks = None
+        await _finish(visit, transaction, content)
     else:
-        visit.say(Reply(250, (f"2.0.0 {size} octets",)))
+        visit.say(transaction.refusal or Reply(250, (f"2.0.0 {size} octets",)))
 
 
 def _chunk_size(argument: str) -> tuple[int, bool]:
@@ -138,24 +149,29 @@ def _chunk_size(argument: str) -> tuple[int, bool]:
         raise bad(421, f"{problem.what}; goodbye") from None
 
 
-async def _take_chunk(visit: Visit, size: int, into: bytearray | None) -> None:
+async def _take_chunk(visit: Visit, size: int, transaction: Transaction | None) -> None:
+    """Take the octets of one chunk, and keep them if there is a transaction that has not failed."""
     while size:
         piece = visit.inflow.take(size)
         size -= len(piece)
-        if into is not None:
-            into += piece
+        if transaction is not None and transaction.chunks is not None:
+            transaction.chunks += piece
+            if not transaction.refusal and not visit.hold(len(transaction.chunks)):
+                transaction.refusal = _CROWDED
+            if transaction.refusal:
+                transaction.chunks.clear()
         if size:
             await visit.listen(visit.rules.content_timeout)
     visit.heard()
 
 
-async def _finish(visit: Visit, transaction: Transaction, content: bytes | None) -> None:
+async def _finish(visit: Visit, transaction: Transaction, content: bytes | Reply) -> None:
     """Hand the message outward, and say what became of it: once, or once for each recipient with LMTP (RFC
     2033 §4.2).
     """
     decision: Decision
-    if content is None:
-        decision = _too_big(visit.rules.size)
+    if isinstance(content, Reply):
+        decision = content
     elif not visit.rules.bare_line_ends and has_bare_line_end(content):
         decision = Reply(554, ("5.6.0 The content holds a CR or LF that is not part of a CRLF line end",))
     else:
@@ -170,19 +186,15 @@ async def _finish(visit: Visit, transaction: Transaction, content: bytes | None)
 
 
 async def _handed_over(visit: Visit, transaction: Transaction, content: bytes) -> Decision:
-    envelope = transaction.envelope()
-    given: dict[str, dict[str, str]] = {}
-    for address, parameters in transaction.recipients:
-        given.setdefault(address.spec, parameters)
     received = Received(
-        envelope,
+        transaction.envelope(),
         content,
         hello=visit.hello,
         peer=visit.peer,
         login=visit.login,
         tls=visit.secured,
         mail_parameters=transaction.parameters,
-        rcpt_parameters=tuple(given[address.spec] for address in envelope.recipients),
+        rcpt_parameters=tuple(parameters for _, parameters in transaction.addressed().values()),
     )
     deliver = visit.deliver
     try:
@@ -201,5 +213,6 @@ def _endless(limit: int) -> ProtocolError:
     return bad(421, f"4.3.4 The message is far beyond {limit} octets, goodbye")
 
 
+_CROWDED = Reply(452, ("4.3.1 Too much is arriving at once; try again later",))
 _GO_ON = Reply(354, ("Go on, and end with a dot on a line of its own",))
 _TAKEN = Reply(250, ("2.0.0 Taken",))

@@ -32,18 +32,27 @@ class Transaction:
     (BDAT).
     """
 
-    __slots__ = ("chunks", "parameters", "recipients", "sender", "too_big")
+    __slots__ = ("chunks", "parameters", "recipients", "refusal", "sender")
 
     def __init__(self, sender: Address | None, parameters: dict[str, str]) -> None:
         self.sender = sender
         self.parameters = parameters
         self.recipients: list[tuple[Address, dict[str, str]]] = []
         self.chunks: bytearray | None = None
-        self.too_big = False
+        self.refusal: Reply | None = None  # why its chunks are thrown away
+
+    def addressed(self) -> dict[str, tuple[Address, dict[str, str]]]:
+        """The recipients and their parameters by address, each once; who is named twice keeps the first
+        parameters.
+        """
+        unique: dict[str, tuple[Address, dict[str, str]]] = {}
+        for recipient in self.recipients:
+            unique.setdefault(recipient[0].spec, recipient)
+        return unique
 
     def envelope(self) -> Envelope:
         """The envelope; a NOTIFY that recipients differ in is not part of it."""
-        addresses = tuple(address for address, _ in self.recipients)
+        addresses = tuple(address for address, _ in self.addressed().values())
         return Envelope(self.sender, addresses, self._dsn(), "REQUIRETLS" in self.parameters)
 
     def _dsn(self) -> DSN | None:
@@ -53,6 +62,18 @@ class Transaction:
             return None
         notify = tuple(asked.pop().split(",")) if len(asked) == 1 and "" not in asked else ()
         return DSN(notify, ret.upper() or None, read_xtext(envid, "ENVID") or None)
+
+
+class Storage:
+    """Room for content that is still arriving, shared by all clients of one server: `limit` octets, of
+    which `used` are taken.
+    """
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int = 256 << 20) -> None:
+        self.limit = limit
+        self.used = 0
 
 
 class Visit:
@@ -73,17 +94,21 @@ class Visit:
         "peer",
         "rules",
         "secured",
+        "storage",
         "transaction",
         "_deadline",
+        "_held",
         "_nonsense",
         "_replies",
         "_waited",
     )
 
-    def __init__(self, rules: Rules, deliver: Deliver, peer: str) -> None:
+    def __init__(self, rules: Rules, deliver: Deliver, peer: str, storage: Storage) -> None:
         self.rules = rules
         self.deliver = deliver
         self.peer = peer
+        self.storage = storage
+        self._held = 0
         self.secured: TLSFacts | None = None
         self.over = False
         self.inflow = Inflow()
@@ -99,7 +124,19 @@ class Visit:
         self.extended = False
         self.known: dict[str, frozenset[str]] = {}  # parameters of MAIL and RCPT that were offered
         self.login: str | None = None
+        self.end_transaction()
+
+    def end_transaction(self) -> None:
+        """There is no transaction any more."""
         self.transaction: Transaction | None = None
+        if self._held:
+            self.hold(0)
+
+    def hold(self, octets: int) -> bool:
+        """Note how many octets of content are held for this client; false when there is no room for them."""
+        self.storage.used += octets - self._held
+        self._held = octets
+        return self.storage.used <= self.storage.limit
 
     def ready_transaction(self) -> Transaction:
         """The transaction, ready for its content. Raises `ProtocolError`."""

@@ -122,12 +122,21 @@ def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
 
 
 def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
-    while True:
+    plain = layer.decrypt()
+    if plain is not None:
+        return plain
+    layer.feed((yield Read(timeout)))
+    if (plain := layer.decrypt()) is not None:
+        return plain
+    # Half a TLS record: the time is that of the whole wait, or an octet now and then could hold us for ever.
+    deadline = (yield Clock()) + timeout
+    while plain is None:
+        left = deadline - (yield Clock())
+        if left < 0:
+            raise TimeoutError
+        layer.feed((yield Read(left)))
         plain = layer.decrypt()
-        if plain is not None:
-            return plain
-        data = yield Read(timeout)
-        layer.feed(data)
+    return plain
 
 
 def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:

@@ -8,6 +8,8 @@ delivers byte by byte.
 
 from __future__ import annotations
 
+from collections import deque
+
 from mailwright.drivers.conduct import Secured, conducted
 from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
 
@@ -40,7 +42,7 @@ class Pipe:
 
     def __init__(self, segment: int = 0, capacity: int = 1 << 20) -> None:
         self.segment, self.capacity = segment, capacity
-        self.pieces: list[bytes] = []
+        self.pieces: deque[bytes] = deque()
         self.size = 0
         self.ended = False
         self.broken = False
@@ -55,7 +57,7 @@ class Pipe:
 
     def get(self) -> bytes:
         """The next piece."""
-        piece = self.pieces.pop(0)
+        piece = self.pieces.popleft()
         self.size -= len(piece)
         return piece
 

@@ -233,14 +233,14 @@ class Inbox:
 
     def _deliver(self, received: Received) -> Reply | tuple[Reply | None, ...] | None:
         decision = None
-        if self._answer is not None:
-            try:
+        try:
+            if self._answer is not None:
                 decision = self._answer(received)
-            except Exception as problem:
-                self.problem = problem  # it is shown with what `wait` raises
-                raise
-        if decision is None or not _refused(decision):
-            self._mailbox.add(received)
+            if decision is None or not _refused(decision):
+                self._mailbox.add(received)
+        except Exception as problem:
+            self.problem = problem  # it is shown with what `wait` raises
+            raise
         return decision
 
     def _with_tls(self) -> Rules:

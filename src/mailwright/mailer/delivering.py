@@ -4,6 +4,7 @@ driver.
 
 from __future__ import annotations
 
+from mailwright.mailer.log import log_failure, log_receipt
 from mailwright.smtp import phases
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import is_stale, noop
@@ -44,7 +45,9 @@ async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal
             await _transactions(session, mail, ledger, stop=on_refusal == "stop")
     except MailError as error:
         _complete(error, session, mail, ledger)
+        log_failure(error, mail.message_id)
         raise
+    log_receipt(receipt_of(session, mail, ledger))
     return judged(session, mail, ledger, on_refusal)
 
 

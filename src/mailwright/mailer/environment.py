@@ -107,7 +107,7 @@ def _refuse_misspelt(variables: Mapping[str, str], said: Mapping[str, str], orig
             what = f"{name} is set{origin}, a variable of other tools that is not read."
         else:
             known = [ours[len(family) :] for ours in OURS if ours.startswith(family)]
-            meant = nearest(rest, known, 0.7)
+            meant = nearest(rest, known, 0.65)
             ours = family + meant if meant else None
             what = f"The variable {name} is not known{origin}."
         if ours and ours not in said and not (ours == "SMTP_PASSWORD" and "SMTP_PASSWORD_FILE" in said):

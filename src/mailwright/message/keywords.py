@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-_RIGHT = {
+RIGHT = {
     "attach": "attachments",
     "attachment": "attachments",
     "attachment_paths": "attachments",
@@ -72,7 +72,7 @@ _RIGHT = {
     "to_recipients": "to",
 }
 
-_OWN = (
+OWN = (
     "sender", "to", "subject", "text", "html", "attachments", "inline", "cc", "bcc", "reply_to", "headers",
     "in_reply_to", "references", "priority", "date", "message_id", "dsn", "require_tls",
 )  # fmt: skip
@@ -85,7 +85,7 @@ def explain_unknown(names: Iterable[str], call: str = "Message", known: Collecti
     """
     unknown = list(names)
     first = unknown[0]
-    right = _RIGHT.get(first.lower()) or _nearest(first, (*_OWN, *known))
+    right = RIGHT.get(first.lower()) or _nearest(first, (*OWN, *known))
     listed = ", ".join(f"{name!r}" for name in unknown)
     what = f"{call}() has no keyword {listed}"
     return TypeError(f"{what}; for {first!r} write {right}" if right else what)

@@ -30,6 +30,8 @@ PARTS_LIMIT = 10_000  # one part may stand in a tree many times, so that a few o
 _ADDRESS_FIELDS = frozenset(
     f"{prefix}{name}" for prefix in ("", "resent-") for name in ("from", "sender", "reply-to", "to", "cc", "bcc")
 )
+# “John Q. Public <…>”, which everybody writes, and a local part that SMTPUTF8 can carry.
+_HARMLESS = ("ObsoleteHeaderDefect: period in 'phrase'", "NonASCIILocalPartDefect: ")
 _ENCODING = "content-transfer-encoding"
 _ADVICE = "Build the message with mailwright.Message, or give its octets."
 
@@ -42,6 +44,8 @@ def octets_of(message: EmailMessage) -> bytes:
     _check_tree(message)
     # The generator may replace the transfer encoding, so that this field alone may differ.
     wanted = [(name, value) for name, value in message.raw_items() if name.lower() != _ENCODING]
+    for name, value in wanted:
+        _check_defects(name, value)
     data = canonical(_generated(message, wanted))
     start = body_start(data)
     fields = read_fields(data[:start])
@@ -110,6 +114,18 @@ def _unfit(text: str) -> str:
     return ""
 
 
+def _check_defects(name: str, value: object) -> None:
+    """Refuse addresses that the package itself has doubts about: it shows what it made of them, not what was given."""
+    for defect in getattr(value, "defects", ()):
+        known = f"{type(defect).__name__}: {defect}"
+        if name.lower() in _ADDRESS_FIELDS and not known.startswith(_HARMLESS):
+            raise AddressError(
+                f"In the header {name}: the email package finds a defect in the address: {defect}.",
+                "Write it like ada@example.org or Ada Lovelace <ada@example.org>.",
+                text=str(value),
+            )
+
+
 def _generated(message: EmailMessage, wanted: Wanted) -> bytes:
     from email.generator import BytesGenerator
 
@@ -138,7 +154,7 @@ def _own_hand(field: Field, value: object) -> Field:
     One that defies our grammar stays as well: it is refused if it is needed for the envelope.
     """
     text = str(value)
-    if field.key not in _ADDRESS_FIELDS or getattr(value, "defects", None):
+    if field.key not in _ADDRESS_FIELDS:
         return field
     if hasattr(value, "groups"):  # the text of such a value is decoded and has its quotation marks
         plain = all(group.display_name is None for group in value.groups)

@@ -57,7 +57,10 @@ class Envelope:
     require_tls: bool = False
 
     def __post_init__(self) -> None:
-        unique = tuple({recipient.spec: recipient for recipient in reversed(self.recipients)}.values())[::-1]
+        first: dict[str, Address] = {}
+        for recipient in self.recipients:
+            first.setdefault(recipient.spec, recipient)
+        unique = tuple(first.values())
         object.__setattr__(self, "recipients", unique)
         if not unique:
             raise MessageError("The message has no recipients.", "Name at least one in to, cc or bcc.")

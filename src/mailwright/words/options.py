@@ -109,7 +109,7 @@ def _check_text(name: str, options: Mapping[str, object], called: Called) -> Non
     if text is None:
         return
     if not isinstance(text, str):
-        raise ConfigError(f"{called(name)} is a {type(text).__name__}, not text.", f"It is the {TEXTS[name]}.")
+        raise ConfigError(f"{called(name)} is not text.", f"It is the {TEXTS[name]}.")
     if not text:
         raise ConfigError(f"{called(name)} is empty.", f"Give the {TEXTS[name]}, or leave it out.")
     if any(ord(c) < 32 or ord(c) == 127 for c in text):
@@ -120,7 +120,7 @@ def _login(given: Mapping[str, Any], called: Called) -> Login | None:
     user, password, mechanism = given.get("user"), given.get("password"), given.get("auth")
     if password is not None and not isinstance(password, (str, Secret)):
         raise ConfigError(
-            f"{called('password')} is a {type(password).__name__}, not text.", "Put it in quotation marks."
+            f"{called('password')} is not text.", "Put it in quotation marks."
         )
     if password is not None and not password:
         raise ConfigError(f"{called('password')} is empty.", "Is it filled from a variable that is not set?")

@@ -55,11 +55,12 @@ def hear(sock: socket.socket) -> bytes:
         Inbox(login=("ada", "secret")),
         Inbox(login=("ada", "sécret ☃"), tls=False),
         Inbox(login=("ada", "secret"), security="tls"),
+        Inbox(login=Login("ada", "secret", mechanism="SCRAM-SHA-256-PLUS")),
         Inbox(login=Login("ada", token="token")),
         Inbox(rules=Rules(extensions=())),
         Inbox(rules=Rules(protocol="lmtp")),
     ],
-    ids=["clear", "default", "tls", "login", "login in clear", "login over tls", "token", "bare", "lmtp"],
+    ids=["clear", "default", "tls", "login", "login in clear", "login over tls", "bound", "token", "bare", "lmtp"],
 )
 def test_a_message_from_our_mailer(inbox: Inbox) -> None:
     with inbox, Mailer(inbox.server) as mailer:

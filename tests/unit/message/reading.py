@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import email
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP, SMTPUTF8
 
 from hypothesis import strategies as st
@@ -44,7 +44,7 @@ def header_lines(raw: bytes) -> list[bytes]:
     return raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
 
 
-def text_of(part: EmailMessage) -> str:
+def text_of(part: MIMEPart) -> str:
     """A text body decoded, with LF as line end."""
     body = part.get_payload(decode=True)
     assert isinstance(body, bytes)

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from mailwright.message.attachment import Attachment
 from mailwright.message.message import Message
@@ -401,8 +400,8 @@ class TestInline:
 
     def test_from_paths_by_their_names(self, tmp_path: Path) -> None:
         (tmp_path / "logo.png").write_bytes(PNG)
-        for given in (tmp_path / "logo.png", [tmp_path / "logo.png"], Attachment(PNG, cid="logo.png")):
-            message = Message("ada@example.org", html='<img src="cid:logo.png">', inline=given)
+        for inline in (tmp_path / "logo.png", [tmp_path / "logo.png"], Attachment(PNG, cid="logo.png")):
+            message = Message("ada@example.org", html='<img src="cid:logo.png">', inline=inline)
             assert [part.cid for part in message.inline] == ["logo.png"]
 
     def test_two_of_one_name(self) -> None:

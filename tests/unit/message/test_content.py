@@ -60,4 +60,4 @@ def test_what_the_server_must_offer(octets: str, eight_bit: bool, utf8: bool) ->
 
 def test_repr_says_how_much_and_what_it_needs() -> None:
     assert repr(Content.of(b"x")) == "<Content of 3 octets>"
-    assert repr(Content.of("ü: ü\r\n\r\nü".encode())) == "<Content of 13 octets, needs 8BITMIME SMTPUTF8>"
+    assert repr(Content.of("ü: ü\r\n\r\nü".encode())) == "<Content of 14 octets, needs 8BITMIME SMTPUTF8>"

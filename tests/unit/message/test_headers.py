@@ -198,7 +198,7 @@ class TestFieldsOfTheCaller:
             Message("ada@example.org", headers={name: "grün"})
 
     def test_a_word_that_fits_no_line_is_refused(self) -> None:
-        with pytest.raises(HeaderError, match="List-Unsubscribe.*1200 characters"):
+        with pytest.raises(HeaderError, match=r"List-Unsubscribe.*1200 characters"):
             Message("ada@example.org", headers={"List-Unsubscribe": "<" + "x" * 1197 + ">"})
 
     def test_names_in_address_fields_are_encoded_and_addresses_checked(self) -> None:

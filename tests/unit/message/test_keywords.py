@@ -41,8 +41,8 @@ def test_every_word_of_the_table_leads_to_a_keyword() -> None:
     own = set(inspect.signature(Message).parameters) - {"unknown"}
     from mailwright.message import keywords
 
-    assert set(keywords._OWN) == own
-    for wrong, right in keywords._RIGHT.items():
+    assert set(keywords.OWN) == own
+    for wrong, right in keywords.RIGHT.items():
         assert wrong not in own
         assert right in own or right == "text (or html)"
 

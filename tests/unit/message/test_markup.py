@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.message import EmailMessage
 
 import pytest
 from hypothesis import given
@@ -228,7 +229,7 @@ def test_is_the_text_part_of_a_message_without_one() -> None:
     html = "<h1>Grüße</h1><p>See <a href='https://example.org/'>this</a>.</p>"
     found = back(Message("ada@example.org", "bob@example.org", html=html))
     part = found.get_body(("plain",))
-    assert part is not None
+    assert isinstance(part, EmailMessage)
     assert text_of(part).rstrip("\n") == text_from_html(html)
 
 
@@ -374,4 +375,7 @@ blocks = st.recursive(
 @given(blocks)
 def test_every_visible_word_is_there_once_and_in_order(html: str) -> None:
     words = re.findall(r"\w+·", re.sub("<p hidden>.*?</p>", "", html))
-    assert re.findall(r"\w+·", text_from_html(html)) == words
+    found = re.findall(r"\w+·", text_from_html(html))
+    if "<table border=1>" in html:  # lines of one cell stand beside those of the next
+        words, found = sorted(words), sorted(found)
+    assert found == words

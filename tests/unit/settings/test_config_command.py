@@ -1,0 +1,122 @@
+"""``mailwright config``: the effective server, each value with its origin."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailwright.cli import main
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in os.environ:
+        if name.startswith(("SMTP", "MAIL", "EMAIL", "SENDER", "CREDENTIALS")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("APPDATA", str(tmp_path))
+
+
+def table(text: str) -> dict[str, list[str]]:
+    """The printed table: name to value and origin."""
+    rows = [re.split(r"  +", line) for line in text.partition("\n\n")[0].splitlines()]
+    return {name: rest for name, *rest in rows}
+
+
+def test_every_value_is_shown_with_its_origin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMTP_HOST", "smtp.example.org")
+    monkeypatch.setenv("SMTP_USER", "ada")
+    monkeypatch.setenv("SMTP_PASSWORD", "correct horse")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out) == {
+        "host": ["smtp.example.org", "SMTP_HOST"],
+        "port": ["587", "default"],
+        "security": ["starttls", "default"],
+        "user": ["ada", "SMTP_USER"],
+        "password": ["***", "SMTP_PASSWORD"],
+        "sender": ["-"],
+    }
+    assert "As a URL: smtp://ada:***@smtp.example.org:587" in out
+
+
+def test_an_account_of_the_users_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mailwright" / "config.toml"
+    path.parent.mkdir()
+    mark = tmp_path / "ran"
+    path.write_text(
+        'default = "work"\n[accounts.work]\nurl = "smtps://ada@smtp.example.org?hello=me.example&timeout=60"\n'
+        f'password = {{command = ["touch", "{mark}"]}}\nsender = "ada@example.org"\n'
+        'proxy = "socks5://proxy:1080"\ntimeouts = {connect = 3}\n'
+    )
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    where = f"account work in {path}"
+    assert table(out) == {
+        "host": ["smtp.example.org", where],
+        "port": ["465", "default"],
+        "security": ["tls", where],
+        "user": ["ada", where],
+        "password": ["***", f"command touch …, {where}"],
+        "sender": ["ada@example.org", where],
+        "hello": ["me.example", where],
+        "proxy": ["socks5://proxy:1080", where],
+        "timeout": ["60", where],
+        "timeouts": ["connect 3, reply 60, block 60, final 600, quit 5", where],
+    }
+    assert f"A config.toml may stand at {path}\n" in out
+    assert not mark.exists()
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "--json", "--server", "lmtp:///run/lmtp"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["url"] == "lmtp:///run/lmtp"
+    assert shown["path"] == {"value": "/run/lmtp", "origin": "server argument"}
+    assert shown["protocol"]["value"] == "lmtp"
+    assert shown["host"]["value"] is None and shown["password"]["value"] is None
+
+
+def test_a_dotenv_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "some.env").write_text("SMTP_HOST=h.example\n")
+    assert main(["config", "--env-file", str(tmp_path / "some.env")]) == 0
+    assert table(capsys.readouterr().out)["host"] == ["h.example", f"SMTP_HOST in {tmp_path / 'some.env'}"]
+
+
+def test_nothing_that_steers_a_terminal_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "\x1b]0;title\x07.toml"
+    path.write_text('[accounts."\\u001b[31mred"]\nhost = "h\\u202eexample"\nuser = "\\u009bada"\nauth = "EXTERNAL"\n')
+    monkeypatch.setenv("MAILWRIGHT_CONFIG", str(path))
+    assert main(["config"]) == 0
+    path.write_text('default = "\\u001b"\n[accounts."\\u001b[31mred"]\nhost = "h"\n[accounts.x]\n"\\u001b" = 1\n')
+    assert main(["config"]) == 78
+    out, err = capsys.readouterr()
+    assert not set("\x1b\x07\x9b\u202e") & set(out + err)
+
+
+def test_wrong_settings_end_with_the_code_for_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config"]) == 78
+    assert "No mail server is configured" in capsys.readouterr().err
+    assert main(["config", "--account", "work"]) == 78
+    assert "There is no account work" in capsys.readouterr().err
+    assert main(["config", "surplus"]) == 64
+
+
+def test_a_whole_process(tmp_path: Path) -> None:
+    environ = {**os.environ, "MAILWRIGHT_URL": "smtps://ada:canary@smtp.example.org"}
+    done = subprocess.run(
+        [sys.executable, "-m", "mailwright", "config"], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert table(done.stdout)["host"] == ["smtp.example.org", "MAILWRIGHT_URL"]
+    assert "canary" not in done.stdout

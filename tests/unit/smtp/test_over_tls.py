@@ -1,0 +1,144 @@
+"""Dialogues with real TLS in memory and over sockets: STARTTLS and TLS from the first byte, and what they must not let through."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from mailwright.words.errors import ConfigError, ConnectionLost, TLSError, Unsupported
+from mailwright.words.server import TLS, Server
+from tests.dialogue import EHLO, RAW, STAGES, C, Content, Drop, HangUp, Raw, S, Secure, hello, send
+
+each_stage = pytest.mark.parametrize("stage", STAGES)
+ENVELOPE = [C("MAIL FROM:<ada@example.org>"), S("250 ok"), C("RCPT TO:<bob@example.org>"), S("250 ok")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CA, a server's certificate and a client's."""
+    made = tmp_path_factory.mktemp("certificates")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(made / "ca.pem"))
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(made / "server.pem"))
+    authority.issue_cert("ada@example.org").private_key_and_cert_chain_pem.write_to_path(str(made / "client.pem"))
+    return made
+
+
+def context(folder: Path, client_ca: bool = False) -> ssl.SSLContext:
+    """The server's side."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(folder / "server.pem")
+    if client_ca:
+        made.verify_mode = ssl.CERT_REQUIRED
+        made.load_verify_locations(folder / "ca.pem")
+        # TLS 1.3 refuses a client certificate only after the client believes the handshake to be over.
+        made.maximum_version = ssl.TLSVersion.TLSv1_2
+    return made
+
+
+def server(folder: Path, security: Any = "starttls", **tls: Any) -> Server:
+    """Our settings."""
+    return Server("127.0.0.1", 2525, security, tls=TLS(ca_file=str(folder / "ca.pem"), **tls))
+
+
+def message(*keywords: str) -> list[Any]:
+    """EHLO and one message, as they go inside TLS."""
+    return [*hello(*keywords)[1:], *ENVELOPE, C("DATA"), S("354 go"), Content(), S("250 ok")]
+
+
+@each_stage
+def test_starttls(folder: Path, stage: str) -> None:
+    turns = [*hello("STARTTLS"), C("STARTTLS"), S("220 go"), Secure(context(folder)), *message()]
+    played = send(turns, stage=stage, server=server(folder))
+    assert played.result.complete and played.result.tls.version == "TLSv1.3"
+
+
+@each_stage
+def test_tls_from_the_first_byte(folder: Path, stage: str) -> None:
+    turns = [Secure(context(folder)), S("220 a"), *message()]
+    assert send(turns, stage=stage, server=server(folder, "tls")).result.complete
+
+
+@each_stage
+def test_c37_what_was_said_before_tls_is_forgotten(folder: Path, stage: str) -> None:
+    """SIZE 10 and CHUNKING were offered in clear only: inside TLS neither holds."""
+    turns = [
+        *hello("STARTTLS", "SIZE 10", "CHUNKING", "DSN"),
+        C("STARTTLS"),
+        S("220 go"),
+        Secure(context(folder)),
+        *message(),
+    ]
+    assert send(turns, stage=stage, server=server(folder)).result.complete
+
+
+@each_stage
+def test_c37_the_later_offer_counts(folder: Path, stage: str) -> None:
+    turns = [*hello("STARTTLS"), C("STARTTLS"), S("220 go"), Secure(context(folder)), *hello("SIZE 10")[1:], HangUp()]
+    error = send(turns, stage=stage, server=server(folder)).error
+    assert isinstance(error, Unsupported) and str(len(RAW)) in str(error)
+
+
+@each_stage
+def test_c48_cut_inside_a_reply_is_no_reply(folder: Path, stage: str) -> None:
+    turns = [
+        *hello("STARTTLS"),
+        C("STARTTLS"),
+        S("220 go"),
+        Secure(context(folder)),
+        C(EHLO),
+        Raw(b"250-mx\r\n250-SIZE\r\n"),
+        Drop(),
+    ]
+    assert isinstance(send(turns, stage=stage, server=server(folder)).error, ConnectionLost)
+
+
+@each_stage
+def test_c48_cut_behind_the_dot_is_doubt(folder: Path, stage: str) -> None:
+    turns = [
+        *hello("STARTTLS"),
+        C("STARTTLS"),
+        S("220 go"),
+        Secure(context(folder)),
+        *message()[:-1],
+        Raw(b"250-ok\r\n"),
+        Drop(),
+    ]
+    error = send(turns, stage=stage, server=server(folder)).error
+    assert isinstance(error, ConnectionLost) and error.in_doubt
+
+
+@each_stage
+def test_c40_the_wrong_name(folder: Path, stage: str) -> None:
+    turns = [*hello("STARTTLS"), C("STARTTLS"), S("220 go"), Secure(context(folder))]
+    error = send(turns, stage=stage, server=server(folder, name="mx.example.org")).error
+    assert isinstance(error, TLSError) and "not for mx.example.org" in str(error) and not error.temporary
+
+
+@each_stage
+def test_c49_a_client_certificate(folder: Path, stage: str) -> None:
+    turns = [Secure(context(folder, client_ca=True)), S("220 a"), *message()]
+    settings = server(folder, "tls", certificate=str(folder / "client.pem"))
+    assert send(turns, stage=stage, server=settings).result.complete
+    refused = send([Secure(context(folder, client_ca=True))], stage=stage, server=server(folder, "tls")).error
+    assert isinstance(refused, (TLSError, ConnectionLost))
+
+
+def test_c49_a_client_certificate_that_can_not_be_read(folder: Path) -> None:
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"right"))
+    (folder / "key.pem").write_bytes(pem)
+    for password in (None, "wrong-password"):
+        tls = {"certificate": str(folder / "client.pem"), "key": str(folder / "key.pem"), "key_password": password}
+        error = send([], server=server(folder, "tls", **tls)).error
+        assert isinstance(error, ConfigError) and "client certificate" in str(error)
+        assert "wrong-password" not in str(error) + repr(error)
+    missing = send([], server=Server("127.0.0.1", 2525, "tls", tls=TLS(ca_file=str(folder / "no.pem")))).error
+    assert isinstance(missing, ConfigError) and "no.pem" in str(missing)

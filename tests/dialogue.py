@@ -1,7 +1,7 @@
 """Dialogues as tests: what the server says and what the client must say, played over every driver.
 
-A script is a list of turns. The same script runs in memory (as written, byte by byte, and cut at odd places) and over real
-sockets with the blocking and the asyncio driver.
+A script is a list of turns. The same script runs in memory (as written, byte by byte, and cut at odd places) and over
+real sockets with the blocking and the asyncio driver.
 """
 
 from __future__ import annotations
@@ -207,7 +207,9 @@ _SEGMENTS = {"memory": 0, "bytes": 1, "sevens": 7}
 
 
 def play(turns: list[Any], client: Any, stage: str = "memory", server: Server | None = None) -> Played:
-    """Run ``client(session)`` against the script; its exception, if any, is the result. A script that was not followed raises."""
+    """Run ``client(session)`` against the script; its exception, if any, is the result. A script that was not followed
+    raises.
+    """
     script = Script(turns)
     server = server or Server("127.0.0.1", 2525, "none")
     if stage in _SEGMENTS:
@@ -277,7 +279,10 @@ async def _run_aio(client: Any, session: Session) -> Any:
             await asyncio.sleep(0)
 
 
-RAW = b"From: ada@example.org\r\nTo: bob@example.org\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n\r\nHi\r\n"
+RAW = (
+    b"From: ada@example.org\r\nTo: bob@example.org\r\nDate: Fri, 20 Nov 2026 10:00:00 +0000\r\n"
+    b"Message-ID: <1@example.org>\r\n\r\nHi\r\n"
+)
 
 
 def raw_mail(*recipients: str, content: bytes = RAW, sender: str | None = "ada@example.org") -> MailObject:
@@ -309,6 +314,27 @@ def patient(**changes: Any) -> Server:
 
 
 __all__ = [
-    "ANYTHING", "EHLO", "RAW", "STAGES", "C", "Chunk", "Content", "Drop", "HangUp", "Mismatch", "Pause", "Played", "Raw", "S", "Script",
-    "Secure", "Some", "Timeouts", "hello", "patient", "play", "raw_mail", "send",
-]  # fmt: skip
+    "ANYTHING",
+    "EHLO",
+    "RAW",
+    "STAGES",
+    "C",
+    "Chunk",
+    "Content",
+    "Drop",
+    "HangUp",
+    "Mismatch",
+    "Pause",
+    "Played",
+    "Raw",
+    "S",
+    "Script",
+    "Secure",
+    "Some",
+    "Timeouts",
+    "hello",
+    "patient",
+    "play",
+    "raw_mail",
+    "send",
+]

@@ -1,4 +1,6 @@
-"""The house itself: public names, what an import costs in modules, floors that stand alone, secrets that stay inside."""
+"""The house itself: public names, what an import costs in modules, floors that stand alone, secrets that stay
+inside.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +36,12 @@ def run(code: str, *, cwd: Path | None = None, path: Path = PACKAGE.parent) -> s
     """What a fresh interpreter prints for `code`."""
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(path)!r})\n{code}"],
-        capture_output=True, text=True, cwd=cwd, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -78,7 +84,8 @@ def test_floors_0_to_5_work_with_the_floors_above_deleted(tmp_path: Path) -> Non
             f"server = Server('127.0.0.1', {port}, 'none')\n"
             "message = Message('a@example.org', 'b@example.org', 'Hi', 'there', '<p>there</p>')\n"
             "with Mailer(server) as m: print(m.send(message))\n"
-            "async def main():\n    async with AsyncMailer(server) as m: print(await m.send(message))\nasyncio.run(main())\n"
+            "async def main():\n    async with AsyncMailer(server) as m: print(await m.send(message))\n"
+            "asyncio.run(main())\n"
             "import mailwright; print(mailwright.__file__)"
         )
         printed = run(code, path=tmp_path).splitlines()

@@ -254,11 +254,13 @@ class Inbox:
             self.notice = "The inbox speaks no TLS; to add it: pip install 'mailwright[inbox]'"
             return self._rules
         self._authority = PrivateFile(certificate.authority, ".pem")
+        # RFC 5802 §6.1 wants tls-unique of whoever offers -PLUS, and TLS 1.3 has none: it is offered to who asks for it.
+        bound = self._login is not None and (self._login.mechanism or "").endswith("-PLUS")
         return replace(
             self._rules,
             security=self._security,
             tls=TLS(context=certificate.context),
-            channel_binding=certificate.channel_binding,
+            channel_binding=certificate.channel_binding if bound else None,
         )
 
 

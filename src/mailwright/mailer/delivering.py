@@ -47,8 +47,13 @@ async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal
         _complete(error, session, mail, ledger)
         log_failure(error, mail.message_id)
         raise
-    log_receipt(receipt_of(session, mail, ledger))
-    return judged(session, mail, ledger, on_refusal)
+    receipt = receipt_of(session, mail, ledger)
+    if on_refusal != "report" and not receipt.complete:
+        error = recipients_refused(session, mail, receipt, on_refusal)
+        log_failure(error, mail.message_id)
+        raise error
+    log_receipt(receipt)
+    return receipt
 
 
 async def _make_ready(session: Session, probe: bool) -> bool:
@@ -99,11 +104,10 @@ def _too_many(ledger: Ledger, recipient: Address) -> bool:
     return reply.enhanced in (None, "4.5.3", "5.5.3")
 
 
-def judged(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal) -> Receipt:
-    """The receipt, or the error that `on_refusal` asks for."""
-    receipt = receipt_of(session, mail, ledger)
-    if on_refusal == "report" or receipt.complete:
-        return receipt
+def recipients_refused(
+    session: Session, mail: MailObject, receipt: Receipt, on_refusal: OnRefusal
+) -> RecipientsRefused:
+    """The error for a receipt that does not say "accepted" for everybody."""
     refused = receipt.refused
     who = ", ".join(f"<{o.recipient.spec}>: {o.reply}" for o in refused[:3]) + (" …" if len(refused) > 3 else "")
     taken = len(receipt.accepted)
@@ -124,7 +128,7 @@ def judged(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRef
         transcript=session.transcript,
     )
     error.remaining = mail.readdressed(receipt.remaining) if receipt.remaining else None
-    raise error
+    return error
 
 
 def receipt_of(session: Session, mail: MailObject, ledger: Ledger, error: MailError | None = None) -> Receipt:

@@ -1,8 +1,8 @@
-"""What the library logs, under names that stay: ``mailwright.mailer`` (INFO accepted, WARNING failed) and ``mailwright.smtp``
-(DEBUG the masked transcript).
+"""What the library logs, under names that stay: ``mailwright.mailer`` (INFO accepted, WARNING failed) and
+``mailwright.smtp`` (DEBUG the masked transcript).
 
-No recipient is named at INFO: a log is read by more people than a message, and Bcc would stand in it. Nothing is imported for
-it: a program that did not import `logging` has nowhere to log to.
+No recipient is named at INFO: a log is read by more people than a message, and Bcc would stand in it. Nothing is
+imported for it: a program that did not import `logging` has nowhere to log to.
 """
 
 from __future__ import annotations

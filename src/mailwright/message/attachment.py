@@ -15,7 +15,9 @@ from mailwright.words.value import replace, value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import IO, Any, Protocol, TypeAlias
+    from typing import Any, Protocol, TypeAlias
+
+    from mailwright.message.source import Readable
 
     class Figure(Protocol):
         """A picture that can save itself, such as those of matplotlib."""
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
             ...
 
     Source: TypeAlias = Octets | StoredFile | OpenFile
-    Raw: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | io.StringIO | Figure
+    Raw: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | io.StringIO | Figure
     Attachable: TypeAlias = "Raw | Source | Attachment"
     Attachables: TypeAlias = "Attachable | Iterable[Attachable] | Mapping[str, Attachable]"
 

@@ -143,8 +143,8 @@ def verify(block: str, names: Sequence[str]) -> None:
         or found != list(names)
         or block.count("\n") != breaks
         or block.count("\r") != breaks
-        or max(map(len, lines), default=0) > LIMIT
-        or not all(map(str.strip, lines))
+        or (len(block) > LIMIT and max(map(len, lines)) > LIMIT)
+        or not all(line.strip() for line in lines if line[:1] == " ")
     ):
         strange = next((one for one in found if one not in names), "")
         raise HeaderError(
@@ -192,7 +192,12 @@ def _folded(name: str, atoms: list[Atom]) -> str:
 
     The first word stays in the line of the name: some readers take a break behind the colon for a space.
     """
-    fold = FOLD if all(isinstance(atom, str) for atom in atoms) else ENCODED_FOLD
+    fold = ENCODED_FOLD
+    if list not in map(type, atoms):
+        fold = FOLD
+        line = f"{name}:{''.join(atoms)}"  # type: ignore[arg-type]
+        if len(line) <= fold:
+            return line + "\r\n"
     out = [name, ":"]
     used = len(name) + 1
     keep = True

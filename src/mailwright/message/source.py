@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO, NoReturn, Protocol
 
+    class Readable(Protocol):
+        """A file object in binary mode, or any other stream of octets."""
+
+        def read(self, size: int = -1, /) -> bytes | None:
+            """At most `size` octets; none at the end."""
+            ...
+
     class Source(Protocol):
         """Octets of known number that can be read again and again."""
 
@@ -164,7 +171,7 @@ class SpooledFile(OpenFile):
         self._file.close()
 
 
-def spooled(file: IO[bytes]) -> OpenFile | Octets:
+def spooled(file: Readable) -> OpenFile | Octets:
     """What is left in a stream that can't be rewound, read once and kept: in memory, or if long in a file."""
     held: list[bytes] = []
     total = 0

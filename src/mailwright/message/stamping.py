@@ -28,8 +28,8 @@ def now_and_token() -> tuple[float, str]:
 def date_text(now: float) -> str:
     """The value of a Date field for `now`, in seconds since 1970, in UTC."""
     t = time.gmtime(now)
-    clock = f"{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}"
-    return f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04} {clock} +0000"
+    day = f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
+    return f"{day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
 
 
 def message_id(token: str, domain: str) -> str:

@@ -41,12 +41,12 @@ def octets_of(message: EmailMessage) -> bytes:
 
     Raises `MessageError` or `HeaderError`.
     """
-    _check_tree(message)
+    sealed = _check_tree(message)
     # The generator may replace the transfer encoding, so that this field alone may differ.
     wanted = [(name, value) for name, value in message.raw_items() if name.lower() != _ENCODING]
     for name, value in wanted:
         _check_defects(name, value)
-    data = canonical(_generated(message, wanted))
+    data = canonical(_generated(message, wanted, sealed))
     start = body_start(data)
     fields = read_fields(data[:start])
     found = [field for field in fields if field.key != _ENCODING]
@@ -64,10 +64,13 @@ def octets_of(message: EmailMessage) -> bytes:
     return b"".join([*(field.raw for field in fields), b"\r\n", data[start:]])
 
 
-def _check_tree(message: EmailMessage) -> None:
-    """Check the fields of every part; with a stack of its own, because a tree may be deep or hold itself."""
+def _check_tree(message: EmailMessage) -> bool:
+    """Check the fields of every part, and tell whether any of them is signed.
+
+    With a stack of its own, because a tree may be deep or hold itself.
+    """
     waiting: list[tuple[Any, int]] = [(message, 0)]
-    seen = 0
+    seen, sealed = 0, False
     while waiting:
         part, depth = waiting.pop()
         seen += 1
@@ -79,13 +82,16 @@ def _check_tree(message: EmailMessage) -> None:
         if not hasattr(part, "raw_items"):
             raise MessageError(f"A part of the message is {type(part).__name__}, which is no message.", _ADVICE)
         for name, value in part.raw_items():
-            _check(name, value)
+            text = _checked(name, value)
+            sealed = sealed or bool(signature([Field(name, f"{name}: {text}\r\n".encode("utf-8", "replace"))]))
         payload = part.get_payload()
         if isinstance(payload, list):
             waiting.extend((one, depth + 1) for one in payload)
+    return sealed
 
 
-def _check(name: object, value: object) -> None:
+def _checked(name: object, value: object) -> str:
+    """The text of a header, if it and the name are sound."""
     if not isinstance(name, str) or not name or not all("!" <= c <= "~" and c != ":" for c in name):
         shown = ascii(name)[1:-1][:80]
         raise HeaderError(f"“{shown}” can't be the name of a header.", "Use letters, digits and hyphens.", field=shown)
@@ -93,13 +99,14 @@ def _check(name: object, value: object) -> None:
         text = str(value)
     except Exception as problem:  # a Header of the package decodes here, and may stumble
         raise HeaderError(f"The header {name} can't be read: {problem}.", _ADVICE, field=name) from problem
-    problem_text = "" if text.isprintable() else _unfit(text)
-    if problem_text:
+    unfit = "" if text.isprintable() else _unfit(text)
+    if unfit:
         raise HeaderError(
-            f"The header {name} holds {problem_text}.",
+            f"The header {name} holds {unfit}.",
             "A header is one line of text: take it out.",
             field=name,
         )
+    return text
 
 
 def _unfit(text: str) -> str:
@@ -126,11 +133,22 @@ def _check_defects(name: str, value: object) -> None:
             )
 
 
-def _generated(message: EmailMessage, wanted: Wanted) -> bytes:
+def _generated(message: EmailMessage, wanted: Wanted, sealed: bool) -> bytes:
     from email.generator import BytesGenerator
+    from email.policy import Compat32
+
+    class Verbatim(Compat32):
+        """The old policy would fold the fields of a part anew, which a signature may cover."""
+
+        def fold_binary(self, name: str, value: Any) -> bytes:
+            if not isinstance(value, str) or not value.isascii():
+                return super().fold_binary(name, value)
+            return f"{name}: {value}\r\n".replace("\r\n", "\n").replace("\n", "\r\n").encode("ascii")
 
     policy: Any = message.policy.clone(linesep="\r\n")
-    if hasattr(policy, "utf8") and hasattr(policy, "refold_source"):
+    if sealed and type(policy) is Compat32:
+        policy = Verbatim(linesep="\r\n", cte_type=policy.cte_type, max_line_length=policy.max_line_length)
+    elif hasattr(policy, "utf8") and hasattr(policy, "refold_source"):
         # Lines that were read from a message stay as they are. Raw UTF-8 (RFC 6532) only for addresses that
         # can't be written without it: the package would encode them, and so make other addresses of them.
         policy = policy.clone(refold_source="none", utf8=any(_needs_utf8(value) for _, value in wanted))

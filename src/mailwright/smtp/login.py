@@ -106,7 +106,9 @@ def _veiled(data: bytes | None) -> memoryview | None:
 
 
 async def _begin(session: Session, mechanism: Mechanism, initial: memoryview | None) -> tuple[Reply, memoryview | None]:
-    """AUTH, with the initial response in the same line where it fits; gives the reply, and the response if it did not fit."""
+    """AUTH, with the initial response in the same line where it fits; gives the reply, and the response if it did not
+    fit.
+    """
     line = f"AUTH {mechanism.name}"
     # RFC 4954 §4: an empty initial response is written "=".
     encoded = memoryview((_base64(initial) or b"=") if initial is not None else b"")

@@ -119,9 +119,7 @@ def _check_text(name: str, options: Mapping[str, object], called: Called) -> Non
 def _login(given: Mapping[str, Any], called: Called) -> Login | None:
     user, password, mechanism = given.get("user"), given.get("password"), given.get("auth")
     if password is not None and not isinstance(password, (str, Secret)):
-        raise ConfigError(
-            f"{called('password')} is not text.", "Put it in quotation marks."
-        )
+        raise ConfigError(f"{called('password')} is not text.", "Put it in quotation marks.")
     if password is not None and not password:
         raise ConfigError(f"{called('password')} is empty.", "Is it filled from a variable that is not set?")
     if mechanism is not None:

@@ -1,4 +1,6 @@
-"""The drivers perform steps alike: one list of cases over the blocking and the asyncio driver, and the memory driver's proofs."""
+"""The drivers perform steps alike: one list of cases over the blocking and the asyncio driver, and the memory driver's
+proofs.
+"""
 
 from __future__ import annotations
 

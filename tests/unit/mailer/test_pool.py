@@ -50,8 +50,16 @@ HELLO = [S("220 a"), C(EHLO), S("250-a", "250 8BITMIME")]
 
 def one_message() -> list[Any]:
     """The turns of one accepted message."""
-    return [Something("MAIL FROM:<ada@example.org>"), S("250 ok"), C("RCPT TO:<bob@example.org>"), S("250 ok"), C("DATA"), S("354 go"),
-            Content(), S("250 ok")]  # fmt: skip
+    return [
+        Something("MAIL FROM:<ada@example.org>"),
+        S("250 ok"),
+        C("RCPT TO:<bob@example.org>"),
+        S("250 ok"),
+        C("DATA"),
+        S("354 go"),
+        Content(),
+        S("250 ok"),
+    ]
 
 
 def Something(line: str) -> C:

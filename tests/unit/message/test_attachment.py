@@ -174,7 +174,7 @@ class TestRefusals:
 
     def test_a_stream_of_text(self) -> None:
         with pytest.raises(MessageError, match="binary mode"):
-            Attachment(SimpleNamespace(read=lambda size: "text"), "a.txt")  # type: ignore[arg-type]
+            Attachment(SimpleNamespace(read=lambda size: "text"), "a.txt")
 
     def test_a_url_is_not_fetched(self) -> None:
         with pytest.raises(MessageError, match="URL"):

@@ -101,6 +101,10 @@ LINKS_AND_IMAGES = {
         "<a href='https://example.org'><table><tr><td>Buy</td></tr></table></a>now",
         lines("Buy (https://example.org)", "", "now"),
     ),
+    "with empty lines": (
+        "See <a href='https://example.org'>this<br><br></a>",
+        lines("See this", "", "(https://example.org)"),
+    ),
     "unclosed": ("<a href='https://example.org'>one<p>two", lines("one", "", "two (https://example.org)")),
     "white space in the target": ("<a href=' https://exa\nmple.org/a b '>x</a>", "x (https://example.org/a%20b)"),
     "picture": ("<p>Yours <img src='cid:x' alt='Ada &amp; Bob'></p>", "Yours Ada & Bob"),
@@ -129,6 +133,7 @@ BLOCKS = {
         lines("- one", "  - a", "  - b", "- two", "  1. c"),
     ),
     "list right in a list": ("<ul><li>a</li><ul><li>b</li></ul><li>c</li></ul>", lines("- a", "  - b", "- c")),
+    "end of an item that is not there": ("<ul><li>a<ul></li><li>b</ul>c</ul>", lines("- a", "  - b", "  c")),
     "paragraphs in an item": ("<ol><li><p>a</p><p>b</p><li>c</ol>", lines("1. a", "", "   b", "2. c")),
     "item without a list": ("<li>a<li>b", lines("- a", "- b")),
     "definitions": (
@@ -214,6 +219,14 @@ TABLES = {
     "cell without a table": ("a<td>b</td>c", lines("a", "b", "c")),
     "text between rows": ("<table><tr>lost<td>a<td>1<tr><td>b<td>2</table>", lines("lost", "", "a  1", "b  2")),
     "table right in a table": ("<table><tr><table><tr><td>a</table>b", lines("a", "", "b")),
+    "headings that are plain cells": (
+        "<table><thead><tr><td>a</td> <td>b</td></tr></thead><tr><td>1</td><td>2</td></tr></table>",
+        lines("a  b", "-  -", "1  2"),
+    ),
+    "numbers around a note": (
+        "<table border=1><tr><td>1<td>a<tr><td colspan=2>note<tr><td>10<td>b</table>",
+        lines(" 1  a", "note", "10  b"),
+    ),
     "form around rows": ("<table><form><tr><td>a<td>1</form><tr><td>b<td>2</table>", lines("a  1", "b  2")),
 }
 

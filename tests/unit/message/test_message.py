@@ -140,13 +140,12 @@ class TestKeeping:
 
     def test_nothing_can_be_set_or_deleted(self) -> None:
         message = full()
-        for change in (
-            lambda: setattr(message, "subject", "x"),
-            lambda: setattr(message, "new", "x"),
-            lambda: delattr(message, "subject"),
-        ):
+        for name in ("subject", "new"):
             with pytest.raises(AttributeError):
-                change()
+                setattr(message, name, "x")
+        with pytest.raises(AttributeError):
+            del message.subject
+        assert message == full()
 
     def test_equal_messages(self) -> None:
         assert full() == full()

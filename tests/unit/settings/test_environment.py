@@ -224,7 +224,7 @@ def test_a_dotenv_file_with_a_password_is_for_its_owner_alone(tmp_path: Path) ->
     file = tmp_path / ".env"
     file.write_text("SMTP_HOST=h\nSMTP_USER=ada\nSMTP_PASSWORD=pw\n")
     file.chmod(0o644)
-    with pytest.raises(ConfigError, match="chmod 600 .*/.env"):
+    with pytest.raises(ConfigError, match=r"chmod 600 .*/\.env"):
         resolve(environ={}, files=[], dotenv=str(file))
 
 

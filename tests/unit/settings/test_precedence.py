@@ -21,7 +21,8 @@ def everything(tmp_path: Path) -> dict[str, Any]:
         path.write_text(
             f'default = "{names[0]}"\n'
             + "".join(
-                f'[accounts.{name}]\nurl = "smtps://{name}:pw@{name}.{path.stem}"\nsender = "{name}@{path.stem}.example"\n'
+                f'[accounts.{name}]\nurl = "smtps://{name}:pw@{name}.{path.stem}"\n'
+                f'sender = "{name}@{path.stem}.example"\n'
                 for name in names
             )
         )

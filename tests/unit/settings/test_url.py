@@ -127,7 +127,7 @@ def test_a_reserved_character_in_a_password_is_named_with_its_encoding(mark: str
 
 
 def test_an_unencoded_at_sign_in_the_user_is_named() -> None:
-    with pytest.raises(ConfigError, match="user name in the URL holds “@” unencoded. Write @ as %40"):
+    with pytest.raises(ConfigError, match=r"user name in the URL holds “@” unencoded\. Write @ as %40"):
         server_from_url("smtps://ada@example.org:secret@mail.example.org")
 
 

@@ -406,8 +406,17 @@ def test_f85_refused_at_data(stage: str, reply: str, temporary: bool) -> None:
 
 @each_stage
 def test_f86_354_though_all_were_refused(stage: str) -> None:
-    turns = [*hello("PIPELINING"), MAIL, *RCPTS, C("DATA"), S("250 ok", "550 a", "550 b", "550 c", "354 go"), C("."), S("554 no one"),
-             C("RSET"), S("250 ok")]  # fmt: skip
+    turns = [
+        *hello("PIPELINING"),
+        MAIL,
+        *RCPTS,
+        C("DATA"),
+        S("250 ok", "550 a", "550 b", "550 c", "354 go"),
+        C("."),
+        S("554 no one"),
+        C("RSET"),
+        S("250 ok"),
+    ]
     played = send(turns, *THREE, stage=stage)
     assert isinstance(played.error, RecipientsRefused) and not played.error.temporary
 
@@ -493,8 +502,16 @@ LMTP = [S("220 a"), C("LHLO [127.0.0.1]"), S("250 a")]
 
 @each_stage
 def test_f99_lmtp_has_a_reply_for_each_recipient(stage: str) -> None:
-    turns = [*LMTP, MAIL, S("250 ok"), *_rcpts("250 ok", "250 ok", "250 ok"), C("DATA"), S("354 go"), Content(),
-             S("250 ok", "552 5.2.2 full", "450 later")]  # fmt: skip
+    turns = [
+        *LMTP,
+        MAIL,
+        S("250 ok"),
+        *_rcpts("250 ok", "250 ok", "250 ok"),
+        C("DATA"),
+        S("354 go"),
+        Content(),
+        S("250 ok", "552 5.2.2 full", "450 later"),
+    ]
     played = send(turns, *THREE, stage=stage, server=patient(protocol="lmtp"))
     assert list(played.fates.values()) == ["accepted", "refused", "deferred"]
     assert [r.spec for r in played.error.remaining.envelope.recipients] == [THREE[2]]
@@ -502,8 +519,17 @@ def test_f99_lmtp_has_a_reply_for_each_recipient(stage: str) -> None:
 
 @each_stage
 def test_f99_lmtp_cut_between_replies(stage: str) -> None:
-    turns = [*LMTP, MAIL, S("250 ok"), *_rcpts("250 ok", "250 ok", "250 ok"), C("DATA"), S("354 go"), Content(),
-             S("250 ok"), Drop()]  # fmt: skip
+    turns = [
+        *LMTP,
+        MAIL,
+        S("250 ok"),
+        *_rcpts("250 ok", "250 ok", "250 ok"),
+        C("DATA"),
+        S("354 go"),
+        Content(),
+        S("250 ok"),
+        Drop(),
+    ]
     played = send(turns, *THREE, stage=stage, server=patient(protocol="lmtp"))
     assert list(played.fates.values()) == ["accepted", "in doubt", "in doubt"]
     assert played.error.in_doubt

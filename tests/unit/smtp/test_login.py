@@ -36,8 +36,15 @@ def test_plain(stage: str) -> None:
 
 @each_stage
 def test_login_when_it_is_all_there_is(stage: str) -> None:
-    turns = [*hello("AUTH LOGIN"), C("AUTH LOGIN"), S("334 VXNlcm5hbWU6"), C(b64("ada")), S("334 UGFzc3dvcmQ6"), C(b64("sesame")),
-             S("235 ok")]  # fmt: skip
+    turns = [
+        *hello("AUTH LOGIN"),
+        C("AUTH LOGIN"),
+        S("334 VXNlcm5hbWU6"),
+        C(b64("ada")),
+        S("334 UGFzc3dvcmQ6"),
+        C(b64("sesame")),
+        S("235 ok"),
+    ]
     assert play(turns, open_session, stage, server()).session.login == "ada"
 
 
@@ -64,8 +71,14 @@ def test_d50_to_d54_refused(stage: str, reply: str, temporary: bool, advice: str
 @each_stage
 def test_d50_one_try_only(stage: str) -> None:
     """With three mechanisms on offer a refused login is not repeated with the next: that locks accounts."""
-    turns = [*hello("AUTH PLAIN LOGIN CRAM-MD5"), C("AUTH CRAM-MD5"), S(f"334 {b64('<1@x>')}"), C(b64(_cram("<1@x>"))), S("535 no"),
-             HangUp()]  # fmt: skip
+    turns = [
+        *hello("AUTH PLAIN LOGIN CRAM-MD5"),
+        C("AUTH CRAM-MD5"),
+        S(f"334 {b64('<1@x>')}"),
+        C(b64(_cram("<1@x>"))),
+        S("535 no"),
+        HangUp(),
+    ]
     assert isinstance(play(turns, open_session, stage, server()).error, LoginError)
 
 

@@ -1,4 +1,6 @@
-"""Dialogues with real TLS in memory and over sockets: STARTTLS and TLS from the first byte, and what they must not let through."""
+"""Dialogues with real TLS in memory and over sockets: STARTTLS and TLS from the first byte, and what they must not let
+through.
+"""
 
 from __future__ import annotations
 

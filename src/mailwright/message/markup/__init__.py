@@ -1,4 +1,5 @@
-"""What becomes of HTML on its way into a message: its plain-text twin and, with the extras, its styles.
+"""What HTML says without HTML.
 
-`tokens` reads HTML, `flow` gathers lines, `table` lines up columns and `text` puts them together.
+`tokens` reads it, `flow` gathers lines, `table` lines up columns, `marks` writes what quotations, items and links
+look like, and `text` puts them together.
 """

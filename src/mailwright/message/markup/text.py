@@ -68,6 +68,7 @@ class _Element:
         "attributes",
         "flow",
         "gap",
+        "heading",
         "hidden",
         "item",
         "lead",
@@ -90,6 +91,7 @@ class _Element:
         self.item: _Element | None = None  # of a list: its open item
         self.number = 1  # of a list: the number of the next item
         self.lead = "  " if name in _LISTS else ""  # of an item: what stands before it, and indents the rest
+        self.heading = False  # of a cell: whether it names its column or row
         self.mark = (0, 0)  # of a link: the place where its text begins
         self.table: Table | None = None
 
@@ -191,8 +193,7 @@ class _Writer:
             return
         element.list = None
         if table is not None and not element.hidden:
-            if name == "td" and self._open[-1].get("thead"):
-                element.name = "th"
+            element.heading = name == "th" or self._open[-1].get("thead", 0) > 0
             self._give_flow(element)
         self._push(element, barrier=True)
 
@@ -321,7 +322,7 @@ def _table(attributes: dict[str, str]) -> Table:
 def _cell(element: _Element) -> Cell:
     columns = max(1, number(element.attributes.get("colspan", ""), 1, COLUMN_LIMIT))
     rows = max(1, number(element.attributes.get("rowspan", ""), 1))
-    return Cell(element.flow, element.name == "th", columns, rows)
+    return Cell(element.flow, element.heading, columns, rows)
 
 
 def _close_link(element: _Element) -> None:

@@ -84,7 +84,6 @@ REASONS = {
     "smtp.login": ("secrets", "names the source of a nonce; the driver calls it, by the step Ask"),
     "smtp.receiving.admission": ("secrets", "names the source of a challenge, as smtp.login does"),
     "mailer.sync": ("os threading time", "shared between threads, notices a fork, ages its connections"),
-    "mailer.aio": ("asyncio os time", "shared between tasks, notices a fork, ages its connections"),
     "mailer.outgoing": ("os time", "the counter where a message gets its time and its token"),
     "inbox": ("asyncio", "the awaitable wait for a message"),
     "inbox.mailbox": ("threading time", "waits, with a limit, for what arrives on the listener's thread"),

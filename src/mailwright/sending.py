@@ -73,7 +73,7 @@ async def send_async(
     account: str | None = None,
     **unknown: Any,
 ) -> Receipt:
-    """Send one message and give its receipt: `send` for asyncio, with the same parameters, results and
+    """Send one message and give its receipt: `send` for asyncio and Trio, with the same parameters, results and
     errors.
     """
     message, envelope_to = _message(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import re
 import stat
@@ -138,22 +139,22 @@ class Reader:
             place.chmod(0o600)
 
     def environment(self, name: str) -> dict[str, str]:
-        """The variables of a named environment: "nothing set", "an old password", or by default the inbox."""
-        configured = any(one.language == "toml" for one in self.examples)
-        if name == "nothing set" or (configured and not name):
+        """The variables for a block, by the name in its note; without one they name the inbox."""
+        if not name and any(one.language == "toml" for one in self.examples):
             return {}
-        assert name in ("", "an old password"), f"there is no environment {name!r}"
         url = self.inbox.url.replace("127.0.0.1", "localhost")
-        if name:
-            url = url.replace(":correct%20horse@", ":last%20year@")
-        return {"MAILWRIGHT_URL": url, "SENDER_EMAIL": USER}
+        urls = {
+            "": url,
+            "an old password": url.replace(":correct%20horse@", ":last%20year@"),
+            "an account of smtp.example.org": "smtps://ada%40example.org:correct%20horse@smtp.example.org",
+        }
+        assert name in urls, f"there is no environment {name!r}"
+        return {"MAILWRIGHT_URL": urls[name], "SENDER_EMAIL": USER}
 
     def shown(self, printed: str) -> str:
         """What was printed as a page shows it: the inbox has a name, and home is ``~``."""
         port = self.inbox.server.port
-        text = printed.replace(f"localhost:{port}", "smtp.example.org:587").replace(
-            "by localhost ", "by smtp.example.org "
-        )
+        text = printed.replace(f"localhost:{port}", "smtp.example.org:587").replace("localhost", "smtp.example.org")
         return text.replace(str(self.home), "~")
 
     def read(self) -> int:
@@ -198,6 +199,15 @@ class Reader:
         assert agrees(expected, printed, beginning), (
             f"{self.page}:{example.line}: the page shows\n{expected}\n--- and what was printed is\n{printed}"
         )
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_as_it_was() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
@@ -266,7 +276,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(there), f"{name_of(page)}: there is no heading for {target}"
 
 
-@pytest.mark.parametrize("page", LINKED, ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_source_path_exists(page: Path) -> None:
     # A path has a slash in it; words such as `minutes.pdf` are not paths of ours.
     for path in re.findall(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|toml|txt))?)`", prose(page)):
@@ -334,7 +344,7 @@ def test_the_reference_knows_every_command_option_and_exit_code() -> None:
         parser = argparse.ArgumentParser()
         import_module(f"mailwright.cli.{command}").add_arguments(parser)
         for action in parser._actions:
-            if action.help != argparse.SUPPRESS and action.option_strings:
+            if action.option_strings and action.dest != "help" and action.help != argparse.SUPPRESS:
                 assert f"`{action.option_strings[0]}" in text, f"{command} {action.option_strings[0]}"
     codes = {value for name, value in vars(exit_codes).items() if name.isupper() and isinstance(value, int)}
     assert {code for code in codes if f"| {code} |" not in text} == set()
@@ -342,5 +352,6 @@ def test_the_reference_knows_every_command_option_and_exit_code() -> None:
 
 def test_the_architecture_names_every_room() -> None:
     text = (DOCS / "topics" / "architecture.md").read_text("utf-8")
-    rooms = {path.name for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
-    assert {room for room in rooms if room.strip("_").removesuffix(".py") not in text} == set()
+    rooms = {f"`{path.name}`" for path in PACKAGE.glob("*.py") if path.name != "__init__.py"}
+    rooms |= {f"`{path.parent.name}/`" for path in PACKAGE.glob("*/__init__.py")}
+    assert {room for room in rooms if room not in text} == set()

@@ -1,8 +1,11 @@
 """Floor 7: the command line. One module for each command, loaded when it is used.
 
-A command has ``add_arguments(parser)`` and ``run(arguments) -> int``. Errors leave as one or two sentences on
-standard error and an exit code after sysexits, never as a traceback (``MAILWRIGHT_DEBUG=1`` shows one to who
-looks for a defect of ours).
+A command has ``add_arguments(parser)`` and ``run(arguments) -> int``; it may have an ``EPILOG`` for its help,
+and ``FAMILIAR``, the options of other tools with ours. An error leaves as one line on standard error and an exit
+code after sysexits, never as a traceback (``MAILWRIGHT_DEBUG=1`` adds one, for who looks for a defect of ours).
+
+A secret on the command line is refused before anything else happens, and no complaint repeats a word that
+was not understood: it may be one.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import argparse
 import os
 import sys
 
-from mailwright.cli.exit_codes import INTERRUPTED, SOFTWARE, USAGE, code_for
+from mailwright.cli.exit_codes import INTERRUPTED, IOERR, OSERR, SOFTWARE, USAGE, code_for
+from mailwright.words.url import holds_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
     from typing import NoReturn
 
@@ -25,37 +29,73 @@ COMMANDS = {
     "inbox": "listen on this machine and print what arrives",
     "config": "show which server would be used, and where each value comes from",
 }
+WAYS_OUT = (
+    "a password or token must not stand on the command line, where everybody on this machine can read it. "
+    "Nothing was done. Set MAILWRIGHT_URL, or SMTP_HOST with SMTP_USER and SMTP_PASSWORD_FILE, in the environment, "
+    "or name an --account of the configuration file; and take it out of the shell's history."
+)
+#: What the name of an option holds that is given a secret, in any tool.
+_SECRET_NAMES = ("pass", "pwd", "secret", "token", "apikey", "api-key")
+_LINE_LIMIT = 1000  # characters of a complaint
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of the standard library, with the exit code of sysexits for a wrong command line."""
+    """The parser of the standard library, but it complains in one line, with 64 (EX_USAGE), and repeats no
+    value.
+    """
 
     def error(self, message: str) -> NoReturn:
-        """Print the usage and the mistake, and exit with 64 (EX_USAGE)."""
-        self.print_usage(sys.stderr)
-        self.exit(USAGE, f"{self.prog}: {message}\n")
+        """Print the mistake and exit."""
+        # "argument --port: invalid int value: '…'": what stands in quotation marks came from the command line.
+        what = message.partition(" '")[0].partition(' "')[0].rstrip(":")
+        complain(f"{what}. See {self.prog} --help.", self.prog)
+        self.exit(USAGE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and give the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _print_any_text()
+    _prepare_streams()
     try:
-        return _dispatch(words)
+        code = _dispatch(words)
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        code = end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
-        return INTERRUPTED
+        complain("interrupted.")
+        code = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has left; a second error at interpreter exit would follow without this.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+        _silence()  # whoever read our output has left, which is no mistake of anybody
+        code = 0
     except Exception as error:
-        return _complain(error)
+        code = _explain(error)
+    return _flushed(code)
+
+
+def complain(what: str, who: str = "mailwright") -> None:
+    """Print one line on standard error, with nothing in it that could steer a terminal."""
+    from mailwright.words.reply import visible
+
+    try:
+        print(f"{who}: {visible(what.replace(chr(10), ' '), _LINE_LIMIT)}", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody listens there; the exit code says it too
+
+
+def tell(text: str) -> None:
+    """Print a result at once. That whoever read it has left is no error; a full disk is (`OSError`)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _silence()
 
 
 def _dispatch(words: list[str]) -> int:
-    if not words or words[0] in ("-h", "--help", "help"):
+    if any(map(_is_secret, words)):
+        complain(WAYS_OUT)
+        return USAGE
+    if words[:1] == ["help"]:
+        words = [*words[1:2], "--help"]
+    if not words or words[0] in ("-h", "--help"):
         print(_overview())
         return 0 if words else USAGE
     if words[0] in ("-V", "--version"):
@@ -65,21 +105,15 @@ def _dispatch(words: list[str]) -> int:
         return 0
     command = words[0]
     if command not in COMMANDS:
-        from difflib import get_close_matches
-
-        near = get_close_matches(command, COMMANDS, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        print(f"mailwright: there is no command {command[:40]!r}.{hint} See mailwright --help.", file=sys.stderr)
+        complain(_no_such_command(command))
         return USAGE
     module = _module(command)
-    parser = Parser(
-        prog=f"mailwright {command}",
-        description=module.__doc__,
-        formatter_class=argparse.RawTextHelpFormatter,
-    )
-    module.add_arguments(parser)
-    code: int = module.run(parser.parse_args(words[1:]))
-    sys.stdout.flush()
+    parser = _parser(command, module)
+    arguments, strange = parser.parse_known_args(words[1:])
+    if strange:
+        complain(f"{_strange(strange[0], parser, module)} See {parser.prog} --help.", parser.prog)
+        return USAGE
+    code: int = module.run(arguments)
     return code
 
 
@@ -89,13 +123,77 @@ def _module(command: str) -> ModuleType:
     return import_module(f"mailwright.cli.{command}")
 
 
+def _parser(command: str, module: ModuleType) -> Parser:
+    parser = Parser(
+        prog=f"mailwright {command}",
+        usage=f"mailwright {command} [OPTION ...]",
+        description=module.__doc__,
+        epilog=getattr(module, "EPILOG", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,  # an abbreviation that is clear today is ambiguous with the next option
+    )
+    module.add_arguments(parser)
+    return parser
+
+
 def _overview() -> str:
-    lines = ["usage: mailwright COMMAND …", ""]
+    lines = ["usage: mailwright COMMAND [OPTION ...]", ""]
     lines += [f"  {name:8} {meaning}" for name, meaning in COMMANDS.items()]
     return "\n".join([*lines, "", "mailwright COMMAND --help tells more; mailwright --version the version."])
 
 
-def _print_any_text() -> None:
+def _is_secret(word: str) -> bool:
+    """Whether a word of the command line is, or announces, a password."""
+    name, equals, value = word.partition("=")
+    if word.startswith("--") and " " not in name and any(part in name.lower() for part in _SECRET_NAMES):
+        return True
+    if word.startswith("-p") or word in ("-ap", "-xp"):  # mysql, swaks, sendEmail; no option of ours begins so
+        return True
+    url = value if equals and word.startswith("-") else word
+    if any(map(str.isspace, url)):
+        return False  # prose may speak of passwords
+    for encoded, character in (("%3A", ":"), ("%2F", "/"), ("%40", "@")):  # a proxy's URL stands encoded in ours
+        url = url.replace(encoded, character).replace(encoded.lower(), character)
+    scheme, mark, rest = url.partition("://")
+    if scheme.lower().endswith(("http", "https")):
+        rest = rest.partition("/")[0]  # behind it "@" and ":" are common
+    return bool(mark) and holds_password(f"{scheme}://{rest}")
+
+
+def _no_such_command(word: str) -> str:
+    if word.startswith("-"):
+        return "options stand behind a command. See mailwright --help."
+    near = _nearest(word, COMMANDS)
+    hint = f"Did you mean {near}? " if near else ""
+    return f"there is no such command. {hint}There are {', '.join(COMMANDS)}; see mailwright --help."
+
+
+def _strange(word: str, parser: Parser, module: ModuleType) -> str:
+    """What is said of the first word that the command does not know."""
+    if not word.startswith("-"):
+        meant = " A recipient is given as --to ADDRESS." if "@" in word and parser.prog.endswith("send") else ""
+        return f"there is a word that belongs to no option (quote what holds spaces).{meant}"
+    name = word.partition("=")[0]
+    near = getattr(module, "FAMILIAR", {}).get(name) or _nearest(name, parser._option_string_actions)
+    plain = name.startswith("--") and name.replace("-", "").isalpha() and name.isascii()
+    return f"{name if plain else 'an option'} is not known here." + (f" Did you mean {near}?" if near else "")
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    from mailwright.words.options import nearest
+
+    return nearest(word, known)
+
+
+def _prepare_streams() -> None:
+    # A stream that was closed when we were started is opened on nothing, so that no socket gets its number and
+    # hears what we print.
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
     # A subject in Greek must not end a cron job whose locale knows only ASCII.
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
@@ -103,15 +201,56 @@ def _print_any_text() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _complain(error: Exception) -> int:
+def _silence() -> None:
+    """Send the rest of the output nowhere; the interpreter would complain about it at its end."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        pass
+
+
+def _flushed(code: int) -> int:
+    """`code`, or another if what was printed can't be written."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence()
+    except (OSError, ValueError) as problem:
+        _silence()
+        complain(f"the output can't be written: {getattr(problem, 'strerror', None) or problem}.")
+        return code or IOERR
+    return code
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what went wrong, and give the exit code."""
     from mailwright.words.errors import MailError
-    from mailwright.words.reply import visible
 
     if os.environ.get("MAILWRIGHT_DEBUG") == "1":
         import traceback
 
         traceback.print_exc()
-    known = isinstance(error, (MailError, OSError, UnicodeError, TypeError, ValueError))
-    text = str(error) if known else f"a defect of mailwright: {type(error).__name__}: {error}"
-    print(f"mailwright: {visible(text.replace(chr(10), ' '), 1000)}", file=sys.stderr)
-    return code_for(error) if known else SOFTWARE
+    if isinstance(error, MailError):
+        complain(str(error))
+        return code_for(error)
+    if isinstance(error, MemoryError):
+        complain("not enough memory.")
+        return OSERR
+    if isinstance(error, OSError):
+        named = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        complain(f"{named}{error.strerror or type(error).__name__}.")
+        return code_for(error)
+    complain(f"a defect of mailwright: {_place(error)}. MAILWRIGHT_DEBUG=1 shows more; please report that.")
+    return SOFTWARE
+
+
+def _place(error: Exception) -> str:
+    """The kind of an error and where it arose; its text is not shown, since nobody knows what is in it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} in {os.path.basename(trace.tb_frame.f_code.co_filename)}, line {trace.tb_lineno}"

@@ -8,13 +8,18 @@ from __future__ import annotations
 import sys
 from binascii import a2b_base64
 
+from mailwright.cli.exit_codes import SOFTWARE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from mailwright.inbox import Inbox, Received
     from mailwright.message.message import Message
     from mailwright.words.receipt import Receipt
+
+    Say = Callable[[str], object]
 
 # A picture of 8 by 8 pixels, so that the demo needs no file.
 PICTURE = a2b_base64(
@@ -33,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the whole way of one message; 0 if what arrived equals what was sent."""
-    say = _nothing if arguments.quiet else print
+    say: Say = _nothing if arguments.quiet else print
     from mailwright.inbox import Inbox
     from mailwright.mailer.sync import Mailer
 
@@ -50,12 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     for difference in differences:
         print(f"DIFFERENT: {difference}", file=sys.stderr)
     if differences:
-        return 1
+        return SOFTWARE
     print("The message came back equal: subject, names, text, HTML, picture and attachment.")
     return 0
 
 
-def _nothing(*_: object) -> None:
+def _nothing(text: str) -> None:
     """Say nothing."""
 
 
@@ -77,19 +82,17 @@ def demo_message() -> Message:
     )
 
 
-def _show_stages(say: object, inbox: Inbox, receipt: Receipt) -> None:
+def _show_stages(say: Say, inbox: Inbox, receipt: Receipt) -> None:
     tls = receipt.tls
+    secured = f"{tls.version}, {tls.cipher}, certificate verified" if tls else "not: TLS needs the extra named above"
     rows = [
         ("connected", f"to {inbox.server}"),
-        (
-            "secured",
-            f"{tls.version}, {tls.cipher}, certificate verified" if tls else "no: TLS needs the extra named above",
-        ),
+        ("secured", secured),
         ("logged in", f"as {receipt.login}"),
-        ("accepted", str(receipt)),
+        ("sent", str(receipt)),
     ]
     for stage, fact in rows:
-        say(f"  {stage:10} {fact}")  # type: ignore[operator]
+        say(f"  {stage:10} {fact}")
 
 
 def compare(message: Message, received: Received) -> list[str]:

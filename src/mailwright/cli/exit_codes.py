@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from mailwright.words.errors import (
     ConfigError,
+    ConnectError,
+    ContentRefused,
     DeliveryError,
     LoginError,
     MessageError,
@@ -17,42 +19,44 @@ from mailwright.words.errors import (
 )
 
 USAGE = 64  # the command line is wrong
-DATAERR = 65  # the message can't be built or was refused as it is
+DATAERR = 65  # the message can't be built, or its content was refused for good
 NOINPUT = 66  # a file can't be read
-NOUSER = 67  # a recipient was refused for good
-UNAVAILABLE = 69  # the server refused for good, or something is missing here
+NOUSER = 67  # a recipient was refused for good, or only some got it
+NOHOST = 68  # there is no such server
+UNAVAILABLE = 69  # the server refused for good, or something is not installed here
 SOFTWARE = 70  # a defect of ours
+OSERR = 71  # no memory
 CANTCREAT = 73  # a file can't be written
-IOERR = 74  # in doubt: all was sent and no answer came; a blind repetition may make a copy
+IOERR = 74  # in doubt: all was sent and no answer came, so that a repetition may make a copy; or no output
 TEMPFAIL = 75  # try again later
 PROTOCOL = 76  # no encryption, or no SMTP
-NOPERM = 77  # the login was refused
+NOPERM = 77  # the login or the sender was refused
 CONFIG = 78  # settings
-INTERRUPTED = 130
+INTERRUPTED = 130  # Ctrl-C, as shells have it
+
+_DELIVERY = (
+    (LoginError, NOPERM),
+    (SenderRefused, NOPERM),
+    (RecipientsRefused, NOUSER),
+    (ContentRefused, DATAERR),
+    (TLSError, PROTOCOL),
+    (ProtocolError, PROTOCOL),
+    (ConnectError, NOHOST),
+)
 
 
 def code_for(error: Exception) -> int:
-    """The exit code for an error."""
+    """The exit code for an error of ours, or of the operating system."""
     if isinstance(error, DeliveryError):
-        return _delivery_code(error)
+        if error.in_doubt:
+            return IOERR
+        if error.temporary:
+            return TEMPFAIL
+        return next((code for kind, code in _DELIVERY if isinstance(error, kind)), UNAVAILABLE)
     if isinstance(error, MissingExtra):
         return UNAVAILABLE
     if isinstance(error, ConfigError):
         return CONFIG
     if isinstance(error, MessageError):
         return NOINPUT if isinstance(error.__cause__, OSError) else DATAERR
-    if isinstance(error, OSError):
-        return NOINPUT
-    return DATAERR if isinstance(error, UnicodeError) else USAGE
-
-
-def _delivery_code(error: DeliveryError) -> int:
-    if error.in_doubt:
-        return IOERR
-    if error.temporary:
-        return TEMPFAIL
-    if isinstance(error, (LoginError, SenderRefused)):
-        return NOPERM
-    if isinstance(error, (TLSError, ProtocolError)):
-        return PROTOCOL
-    return NOUSER if isinstance(error, RecipientsRefused) else UNAVAILABLE
+    return IOERR if isinstance(error, OSError) else SOFTWARE

@@ -1,65 +1,162 @@
-"""A bar for a large upload, drawn by rich where that is installed and the output is a terminal."""
+"""How far an upload is: known for every message, and drawn for a large one where somebody looks.
+
+It is drawn on standard error, by rich where that is installed and else as one plain line. Nothing of it is left
+when it is over, and no thread draws.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from time import monotonic
+
+from mailwright.message.content import Content
+from mailwright.words.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from types import TracebackType
+    from typing import Any, Protocol
 
-    from mailwright.message.content import Content
-    from mailwright.message.mail import MailObject
+    from mailwright.message.mail import Form, MailObject
+
+    class Bar(Protocol):
+        """Something that shows how many octets of all were sent."""
+
+        def show(self, sent: int) -> None:
+            """Show it."""
+            ...
+
+        def close(self) -> None:
+            """Take it off the terminal."""
+            ...
+
 
 LARGE = 2_000_000  # octets: below it the upload is over before a bar would be read
+INTERVAL = 0.1  # seconds between two drawings
+_WAITING = "sent; waiting for the server's answer"
 
 
-def showing_progress(mail: MailObject) -> MailObject:
-    """The same mail object; its octets move a bar as they are taken, if somebody looks and rich is there."""
-    if not sys.stderr.isatty():
-        return mail
-    try:
-        from rich.progress import Progress
-    except ImportError:
-        return mail
-    from mailwright.words.value import replace
+class Upload:
+    """The way of one message to the server. `mail` is to be sent in place of what was given.
 
-    return replace(mail, form=_Watched(mail.form, Progress))
+    `begun`: the first octets of the content were asked for. `finished`: the last ones were handed over, so
+    that only the server knows what became of it. A context manager: the bar is gone when the block ends.
+    """
+
+    def __init__(self, mail: MailObject) -> None:
+        self.begun = self.finished = False
+        self.mail = replace(mail, form=_Watched(mail.form, self))
+        self._bar: Bar | None = None
+        self._drawn = 0.0
+
+    def pass_on(self, content: Content) -> Iterator[bytes]:
+        """The octets of `content`; the bar follows them."""
+        self.begun, sent = True, 0
+        self._close()  # a second transaction begins anew
+        if content.size >= LARGE and sys.stderr.isatty():
+            self._bar = _bar(content.size)
+        for chunk in content.chunks():
+            yield chunk
+            sent += len(chunk)
+            now = monotonic()
+            if self._bar is not None and (sent == content.size or now - self._drawn >= INTERVAL):
+                self._drawn = now
+                self._bar.show(sent)
+        self.finished = True
+
+    def _close(self) -> None:
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+    def __enter__(self) -> Upload:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
 
 
 class _Watched:
-    """A message's form that shows how much of it was taken."""
+    """The form of a mail object, each content of which passes through an `Upload`."""
 
-    def __init__(self, form: Any, progress: Any) -> None:
-        self._form, self._progress = form, progress
+    def __init__(self, form: Form, upload: Upload) -> None:
+        self._form, self._upload = form, upload
 
     @property
     def utf8(self) -> bool:
         """As the form below says."""
-        return bool(self._form.utf8)
+        return self._form.utf8
 
     def content(self, eight_bit: bool) -> Content:
-        """The content below, watched if it is large."""
-        content: Content = self._form.content(eight_bit)
-        if content.size < LARGE:
-            return content
-        from mailwright.message.content import Content as Made
-
-        return Made([_Bar(content, self._progress)], eight_bit=content.eight_bit, utf8=content.utf8)
+        """The content below, watched."""
+        content = self._form.content(eight_bit)
+        return Content([_Stream(content, self._upload)], eight_bit=content.eight_bit, utf8=content.utf8)
 
 
-class _Bar:
-    """The octets of a content; taking them moves a bar."""
-
-    def __init__(self, content: Content, progress: Any) -> None:
-        self._content, self._progress = content, progress
+class _Stream:
+    def __init__(self, content: Content, upload: Upload) -> None:
+        self._content, self._upload = content, upload
         self.size = content.size
 
     def chunks(self) -> Iterator[bytes]:
         """The octets, from the first to the last."""
-        with self._progress(transient=True) as bar:
-            task = bar.add_task("sending", total=self.size)
-            for chunk in self._content.chunks():
-                yield chunk
-                bar.advance(task, len(chunk))
+        return self._upload.pass_on(self._content)
+
+
+def _bar(total: int) -> Bar | None:
+    if os.environ.get("TERM", "dumb") == "dumb" and os.name == "posix":
+        return None  # it can't go back to the beginning of a line
+    try:
+        return _RichBar(total)
+    except ImportError:
+        return _PlainBar(total)
+
+
+class _RichBar:
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._total = total
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),
+            console=Console(file=sys.stderr), transient=True, auto_refresh=False,
+            redirect_stdout=False, redirect_stderr=False,
+        )  # fmt: skip
+        self._progress.start()
+        self._task: Any = self._progress.add_task("sending", total=total)
+
+    def show(self, sent: int) -> None:
+        """Move the bar."""
+        what = "sending" if sent < self._total else _WAITING
+        self._progress.update(self._task, completed=sent, description=what, refresh=True)
+
+    def close(self) -> None:
+        """Take it off the terminal."""
+        self._progress.stop()
+
+
+class _PlainBar:
+    def __init__(self, total: int) -> None:
+        self._total, self._width = total, 0
+
+    def show(self, sent: int) -> None:
+        """Write over the line."""
+        line = f"{sent / 1e6:.1f} of {self._total / 1e6:.1f} MB {'sent' if sent < self._total else _WAITING}"
+        self._write(f"\r{line:{self._width}}")
+        self._width = len(line)
+
+    def close(self) -> None:
+        """Wipe the line out."""
+        self._write(f"\r{'':{self._width}}\r")
+
+    def _write(self, text: str) -> None:
+        try:
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        except OSError:
+            pass  # the terminal is gone; the upload is not

@@ -1,223 +1,371 @@
-"""Send a message. The text comes from --text, from --text-file, or from standard input.
+"""Send a message. The text comes from --text, from --text-file, or from standard input:
 
-  echo "The backup is done." | mailwright send --to ada@example.org --subject "Backup"
+  echo "The backup is done." | mailwright send --to ada@example.org --subject Backup
 
-The server comes from the environment (MAILWRIGHT_URL or SMTP_HOST …) or from the configuration file; a
-password never stands on the command line, where every user of the machine can read it. `mailwright config`
-shows what would be used.
-
-Exit codes: 0 accepted for all; 75 try again later; 67 a recipient was refused; 74 in doubt (a repetition may
-make a copy); 77 login or sender refused; 76 no safe connection; 78 settings; 66 a file can't be read; 65 the
-message; 64 this command line.
+The server comes from the environment (MAILWRIGHT_URL, or SMTP_HOST and its kin) or from the configuration
+file; `mailwright config` shows which. A password never stands on the command line.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
-from mailwright.cli.exit_codes import USAGE
+from mailwright.cli.exit_codes import CANTCREAT, INTERRUPTED, IOERR, USAGE, code_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from mailwright.mailer.settings import Settings
     from mailwright.message.message import Message
-    from mailwright.words.errors import DeliveryError
+    from mailwright.words.errors import MailError
     from mailwright.words.receipt import Receipt
 
-_WAYS_OUT = (
-    "a secret must not stand on the command line: everybody on this machine can read it there. "
-    "Put it into SMTP_PASSWORD_FILE or MAILWRIGHT_URL (environment), or name an --account of the configuration file."
-)
+EPILOG = """exit codes:
+   0  the server took it for every recipient; off a terminal nothing is printed
+  75  not now: nobody got it, and the same command later may work
+  74  in doubt: all was sent and no answer came, so that a repetition may make a copy;
+      or the message was sent and standard output can't be written
+  67  a recipient was refused; the others, if there are any, got it
+  65  the message can't be built, or the server refused what is in it
+  77  the login or the sender was refused       76  no safe connection
+  69  the server refused, or can't do it        68  there is no such server
+  78  settings     66  a file can't be read     64  this command line
+"""
+#: Options of mail, mutt, swaks, sendmail and of other libraries, and ours.
+FAMILIAR = {
+    "--body": "--text", "--message": "--text", "-m": "--text", "-M": "--text",
+    "--attachment": "--attach", "--file": "--attach", "-a": "--attach", "-A": "--attach",
+    "--host": "--server", "--smtp": "--server", "--port": "--server", "--user": "--server or --account",
+    "--login": "--server or --account", "--recipient": "--to", "-t": "--to", "--sender": "--from", "-f": "--from",
+    "-r": "--from", "-c": "--cc", "-b": "--bcc", "-E": "--skip-empty", "--title": "--subject",
+}  # fmt: skip
+TEXT_LIMIT = 64 << 20  # octets of a text; mail servers take a fraction of that
+STANDARD_INPUT = "-"
+STAND_IN = "you@example.invalid"  # the sender of a message that is only looked at
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    add = parser.add_argument
-    add(
-        "--to",
-        action="append",
-        default=[],
-        metavar="ADDRESS",
-        help="a recipient; may be repeated or hold several with commas",
-    )
-    add("--cc", action="append", default=[], metavar="ADDRESS")
-    add("--bcc", action="append", default=[], metavar="ADDRESS", help="a recipient whom the others don't see")
-    add("--from", dest="sender", metavar="ADDRESS", help="the sender; else SENDER_EMAIL or the account's")
-    add("--reply-to", action="append", default=[], metavar="ADDRESS")
-    add("--subject", "-s", default="", metavar="TEXT")
+    several = {"action": "append", "default": [], "metavar": "ADDRESS"}
+    add = parser.add_argument_group("who").add_argument
+    add("--to", help="a recipient; may be repeated, or hold several with commas", **several)  # type: ignore[arg-type]
+    add("--cc", help="one who gets a copy", **several)  # type: ignore[arg-type]
+    add("--bcc", help="one who gets a copy that the others don't see", **several)  # type: ignore[arg-type]
+    add("--from", dest="sender", metavar="ADDRESS", help="the sender; else the one of the settings (SENDER_EMAIL)")
+    add("--reply-to", help="where answers go, if not to the sender", **several)  # type: ignore[arg-type]
+    add = parser.add_argument_group("what").add_argument
+    add("--subject", "-s", default="", metavar="TEXT", help="one line")
     add("--text", metavar="TEXT", help="the text itself")
-    add("--text-file", metavar="FILE", help="a file with the text; - is standard input")
-    add("--html", metavar="FILE", help="a file with HTML; - is standard input")
-    add("--attach", action="append", default=[], metavar="FILE")
-    add(
-        "--inline",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="a file shown in the HTML as cid:NAME",
-    )
-    add("--header", action="append", default=[], metavar="NAME:VALUE", help="a further header field")
+    add("--text-file", metavar="FILE", help="a file with the text, in UTF-8; - is standard input")
+    add("--html", metavar="FILE", help="a file with HTML; - is standard input; without a text one is made of it")
+    add("--attach", action="append", default=[], metavar="FILE", help="a file to go along; may be repeated")
+    add("--inline", action="append", default=[], metavar="NAME=FILE", help='shown in the HTML by <img src="cid:NAME">')
+    add("--header", action="append", default=[], metavar="'NAME: VALUE'", help="a further header field")
+    add = parser.add_argument_group("through which server").add_argument
     add("--account", metavar="NAME", help="an account of the configuration file")
-    add(
-        "--server",
-        metavar="URL",
-        help="such as smtps://ada%%40example.org@smtp.example.org, without a password",
-    )
+    add("--server", metavar="URL", help="such as smtp+plain://localhost:1025; one with a password is refused")
+    add = parser.add_argument_group("how").add_argument
     add("--dry-run", action="store_true", help="print the message and send nothing")
     add("--preview", action="store_true", help="show the message in the browser and send nothing")
     add("--json", action="store_true", help="print the receipt, or the error, as JSON")
-    add("--skip-empty", action="store_true", help="send nothing when the text is empty (for cron)")
-    # Named only to be refused in words:
-    add("--password", nargs="?", const="", help="refused: see above")
+    add("--skip-empty", action="store_true", help="send nothing when there is no text but white space (for cron)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Send, preview or print; give the exit code."""
+    from mailwright.words.errors import MailError
+
     problem = _misuse(arguments)
     if problem:
-        print(f"mailwright send: {problem}", file=sys.stderr)
-        return USAGE
-    text, html = _bodies(arguments)
-    if arguments.skip_empty and not (text or "").strip() and html is None:
+        return _refuse(problem)
+    try:
+        return _run(arguments)
+    except MailError as error:
+        if arguments.json:
+            _tell_json(_error_facts(error))
+        raise
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    looking = arguments.dry_run or arguments.preview
+    settings = _settings(arguments, looking)
+    html = _read_text(arguments.html) if arguments.html else None
+    # Everything else is checked before the text is read: somebody may be about to type it.
+    message = _message(arguments, settings, html)
+    if message.sender is None and not looking:
+        return _refuse("no sender: give --from ADDRESS, or set one with the server (SENDER_EMAIL).")
+    if not message.to + message.cc + message.bcc:
+        return _refuse("no recipient: --to is empty. Is it filled from a variable that is not set?")
+    text = _text(arguments)
+    if arguments.skip_empty and html is None and not (text or "").strip():
         return 0
-    message = _message(arguments, text, html)
+    message = _with(message, text, looking)
     if arguments.preview:
-        message.preview()
-        return 0
-    if arguments.dry_run:
-        return _print_message(arguments, message)
-    return _send(arguments, message)
+        return _preview(message)
+    return _print_message(arguments, message) if arguments.dry_run else _send(arguments, message, settings)
+
+
+def _refuse(problem: str) -> int:
+    from mailwright.cli import complain
+
+    complain(f"{problem} See mailwright send --help.", "mailwright send")
+    return USAGE
 
 
 def _misuse(arguments: argparse.Namespace) -> str:
-    if arguments.password is not None or _has_password(arguments.server or ""):
-        return _WAYS_OUT
+    server = arguments.server or ""
+    if "://" not in server and ":" in server.rpartition("@")[0]:  # with a scheme it was refused already
+        from mailwright.cli import WAYS_OUT
+
+        return WAYS_OUT
     if not (arguments.to or arguments.cc or arguments.bcc):
-        return "no recipient: give at least one --to."
-    if [arguments.text_file, arguments.html].count("-") > 1:
+        return "no recipient: give at least one --to ADDRESS."
+    if [arguments.text_file, arguments.html].count(STANDARD_INPUT) > 1:
         return "only one of --text-file and --html can be standard input."
     if arguments.text is not None and arguments.text_file is not None:
         return "give either --text or --text-file."
+    if arguments.inline and not arguments.html:
+        return "--inline is shown by HTML: give that with --html FILE, or use --attach."
+    if arguments.preview and arguments.dry_run:
+        return "give either --preview or --dry-run."
     return ""
 
 
-def _has_password(url: str) -> bool:
-    # Everything before the last "@" may belong to the secret: a password can hold any character.
-    login = url.partition("://")[2].rpartition("@")[0]
-    return ":" in login
+def _settings(arguments: argparse.Namespace, looking: bool) -> Settings | None:
+    """The settings that count. A look at a message needs none, and with a sender it asks for none."""
+    from mailwright.mailer.settings import resolve
+    from mailwright.words.errors import ConfigError
+
+    if looking and arguments.sender:
+        return None
+    try:
+        return resolve(server=arguments.server, account=arguments.account)
+    except ConfigError:
+        if looking and arguments.server is None and arguments.account is None:
+            return None
+        raise
 
 
-def _bodies(arguments: argparse.Namespace) -> tuple[str | None, str | None]:
-    html = _read_text(arguments.html) if arguments.html else None
+def _message(arguments: argparse.Namespace, settings: Settings | None, html: str | None) -> Message:
+    """The message, still without its text."""
+    from mailwright.message.message import Message
+
+    sender: str | None = settings.sender if settings is not None else None
+    return Message(
+        _said(arguments.sender, "from") if arguments.sender else sender,
+        [_said(address, "to") for address in arguments.to],
+        _said(arguments.subject, "subject"),
+        html=html,
+        attachments=arguments.attach,
+        inline=dict(_pair(item, "=", "inline", "logo=logo.png") for item in arguments.inline) or None,
+        cc=[_said(address, "cc") for address in arguments.cc],
+        bcc=[_said(address, "bcc") for address in arguments.bcc],
+        reply_to=[_said(address, "reply-to") for address in arguments.reply_to],
+        headers=[_pair(line, ":", "header", "'X-Team: billing'") for line in arguments.header] or None,
+    )
+
+
+def _with(message: Message, text: str | None, looking: bool) -> Message:
+    from mailwright.words.value import replace
+
+    if message.sender is None and looking:
+        message = replace(message, sender=STAND_IN)
+    return message if text is None else replace(message, text=text)
+
+
+def _pair(word: str, mark: str, option: str, example: str) -> tuple[str, str]:
+    from mailwright.words.errors import MessageError
+
+    name, found, value = word.partition(mark)
+    if not found or not name.strip():
+        raise MessageError(f"--{option} has no name before a “{mark}”.", f"Write it like --{option} {example}.")
+    return _said(name, option).strip(), value.strip() if option == "inline" else _said(value, option).strip()
+
+
+def _said(word: str, option: str) -> str:
+    """A word of the command line as it was meant: in UTF-8, also where the locale says otherwise."""
+    if word.isascii() or not any("\udc80" <= character <= "\udcff" for character in word):
+        return word
+    from mailwright.words.errors import MessageError
+
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeDecodeError:
+        raise MessageError(
+            f"--{option.replace('_', '-')} is neither UTF-8 nor in the encoding of this locale.",
+            "Type it in a UTF-8 terminal; a text may also stand in a file.",
+        ) from None
+
+
+def _text(arguments: argparse.Namespace) -> str | None:
+    from mailwright.words.errors import MessageError
+
     if arguments.text is not None:
-        return arguments.text, html
+        return _said(arguments.text, "text")
     if arguments.text_file is not None:
-        return _read_text(arguments.text_file), html
-    if html is not None or sys.stdin is None:
-        return None, html
-    if sys.stdin.isatty():
-        print("Type the text; end it with Ctrl-D on a line of its own.", file=sys.stderr)
-    return _read_text("-"), None
+        return _read_text(arguments.text_file)
+    if arguments.html:
+        return None
+    text = _read_text(STANDARD_INPUT)
+    if not text.strip() and sys.stdin.isatty() and not arguments.skip_empty:
+        raise MessageError("No text was typed, so nothing was sent.", "A message without a text is sent by --text ''.")
+    return text
 
 
 def _read_text(name: str) -> str:
     from mailwright.words.errors import MessageError
 
+    where = "Standard input" if name == STANDARD_INPUT else name
     try:
-        if name == "-":
-            data = sys.stdin.buffer.read() if sys.stdin is not None else b""
+        if name == STANDARD_INPUT:
+            if sys.stdin.isatty():
+                end = "Ctrl-D" if os.name == "posix" else "Ctrl-Z and Enter"
+                print(f"Type the text; end it with {end} on a line of its own.", file=sys.stderr)
+            octets = sys.stdin.buffer.read(TEXT_LIMIT + 1)
         else:
             with open(name, "rb") as file:
-                data = file.read()
+                octets = file.read(TEXT_LIMIT + 1)
     except OSError as problem:
         raise MessageError(
-            f"{name} can't be read: {problem.strerror}.", "Check the name and the permissions."
+            f"{where} can't be read: {problem.strerror}.", "Check the name and the permissions."
         ) from problem
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        where = "standard input" if name == "-" else name
+    if len(octets) > TEXT_LIMIT:
         raise MessageError(
-            f"{where} is not UTF-8 text (octet {problem.start + 1}).",
-            "Convert it with iconv, or send it with --attach.",
-        ) from None
+            f"{where} holds more than {TEXT_LIMIT >> 20} MB, which is too much for a text.",
+            "Write it to a file and send that with --attach.",
+        )
+    return _decoded(octets, where)
 
 
-def _message(arguments: argparse.Namespace, text: str | None, html: str | None) -> Message:
-    from mailwright.message.message import Message
+def _decoded(octets: bytes, where: str) -> str:
+    """Text in UTF-8, in UTF-16 with its mark (PowerShell writes that), or in the encoding of the locale."""
     from mailwright.words.errors import MessageError
 
-    headers: dict[str, str] = {}
-    for line in arguments.header:
-        name, colon, content = line.partition(":")
-        if not colon:
-            raise MessageError(f"--header {line[:60]!r} has no colon.", "Write it like --header 'X-Team: billing'.")
-        headers[name.strip()] = content.strip()
-    inline: dict[str, str] = {}
-    for item in arguments.inline:
-        name, equals, path = item.partition("=")
-        if not equals:
-            raise MessageError(f"--inline {item[:60]!r} has no name.", "Write it like --inline logo=logo.png.")
-        inline[name] = path
-    sender = arguments.sender or _configured_sender(arguments)
-    return Message(
-        sender, arguments.to, arguments.subject, text, html, cc=arguments.cc, bcc=arguments.bcc,
-        reply_to=arguments.reply_to, attachments=arguments.attach, inline=inline or None, headers=headers or None,
-    )  # fmt: skip
+    encodings = ["utf-8-sig"]
+    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings.append("utf-16")
+    elif not octets.isascii():
+        from locale import getencoding
+
+        encodings.append(getencoding())
+    wrong = 0
+    for encoding in encodings:
+        try:
+            return octets.decode(encoding)
+        except (UnicodeDecodeError, LookupError) as problem:
+            wrong = wrong or getattr(problem, "start", 0) + 1
+    line = octets.count(b"\n", 0, wrong) + 1
+    raise MessageError(
+        f"{where} is not UTF-8 text (octet {wrong}, in line {line}).",
+        "Convert it, as in iconv -f ISO-8859-1 -t UTF-8, or send it as a file with --attach.",
+    )
 
 
-def _configured_sender(arguments: argparse.Namespace) -> str | None:
-    from mailwright.mailer.settings import resolve
-    from mailwright.words.errors import ConfigError
+def _preview(message: Message) -> int:
+    from mailwright.cli import complain, tell
+    from mailwright.message.preview import open_in_browser
 
     try:
-        return resolve(server=arguments.server, account=arguments.account).sender
-    except ConfigError:
-        if arguments.dry_run or arguments.preview:
-            return "you@example.invalid"  # a look at the message needs no account
-        raise
+        path = open_in_browser(message)
+    except OSError as problem:
+        complain(f"the page to show can't be written: {problem.strerror}. Set TMPDIR to a directory that is writable.")
+        return CANTCREAT
+    if sys.stdout.isatty():
+        tell(f"Shown in the browser, not sent: {path}")
+    return 0
 
 
 def _print_message(arguments: argparse.Namespace, message: Message) -> int:
     from mailwright.mailer.outgoing import outgoing_mail
+    from mailwright.words.reply import visible
 
     mail = outgoing_mail(message, None, None)
+    recipients = [recipient.spec for recipient in mail.envelope.recipients]
+    content = mail.content_for(False)
     if arguments.json:
-        recipients = [recipient.spec for recipient in mail.envelope.recipients]
-        content = bytes(mail.content_for(False)).decode("utf-8", "backslashreplace")
-        print(json.dumps({"sender": mail.envelope.reverse_path, "recipients": recipients, "message": content}))
+        text = bytes(content).decode("utf-8", "backslashreplace")
+        _tell_json({"sender": mail.envelope.reverse_path, "recipients": recipients, "message": text})
         return 0
-    out = getattr(sys.stdout, "buffer", None)
-    for chunk in mail.content_for(False).chunks():
-        if out is None:
-            sys.stdout.write(chunk.decode("utf-8", "backslashreplace"))
-        else:
-            out.write(chunk.replace(b"\r\n", b"\n") if os.linesep == "\n" else chunk)
+    rest = b""
+    for chunk in content.chunks():
+        octets = rest + chunk
+        rest = octets[-1:] if octets.endswith(b"\r") else b""  # its LF comes with the next chunk
+        octets = octets[: len(octets) - len(rest)].replace(b"\r\n", os.linesep.encode())
+        sys.stdout.buffer.write(octets)
+    sys.stdout.buffer.write(rest)
+    if sys.stderr.isatty():
+        way = f"from {mail.envelope.reverse_path} to {', '.join(recipients)}"
+        print(f"Not sent. It would go {visible(way, 1000)}.", file=sys.stderr)
     return 0
 
 
-def _send(arguments: argparse.Namespace, message: Message) -> int:
-    from mailwright.cli.progress import showing_progress
+def _send(arguments: argparse.Namespace, message: Message, settings: Settings | None) -> int:
+    from mailwright.cli import complain
+    from mailwright.cli.progress import Upload
     from mailwright.mailer.outgoing import outgoing_mail
-    from mailwright.sending import send
-    from mailwright.words.errors import DeliveryError
+    from mailwright.mailer.sync import Mailer
+    from mailwright.words.errors import DeliveryError, MailError, MessageError, RecipientsRefused
 
-    mail = showing_progress(outgoing_mail(message, None, None))
+    assert settings is not None  # only a message that is looked at goes without
+    upload = Upload(outgoing_mail(message, None, None))
     try:
-        receipt = send(mail, server=arguments.server, account=arguments.account)
-    except DeliveryError as error:
-        if arguments.json:
-            print(json.dumps(_error_facts(error)))
+        with upload, Mailer(settings.server) as mailer:
+            receipt = mailer.send(upload.mail)
+    except RecipientsRefused as error:
+        error.advice = _advice(error.receipt)
         raise
-    if arguments.json:
-        print(json.dumps(_facts(receipt)))
-    elif sys.stdout.isatty():
-        print(receipt)
+    except MessageError as error:
+        if not upload.begun or isinstance(error.__cause__, OSError):
+            raise
+        # A file that grew under way: the next time it is attached anew.
+        again = "Nothing was delivered, so the same command can be run again."
+        raise DeliveryError(error.what, again, phase="content", temporary=True) from error
+    except MailError:
+        raise
+    except OSError as problem:
+        # One that nobody explained must not pass for that of a reader who left our output.
+        raise RuntimeError("an error of the network was not explained") from problem
+    except KeyboardInterrupt:
+        doubt = "the message may or may not arrive" if upload.finished else "nothing was delivered"
+        complain(f"interrupted; {doubt}.")
+        return INTERRUPTED
+    return _report(arguments, receipt)
+
+
+def _advice(receipt: Receipt | None) -> str:
+    """What to do about refused recipients, in the words of the command line."""
+    if receipt is None or not receipt.remaining:
+        return "Correct or remove those addresses."
+    if not receipt.accepted:
+        return "Try again later."
+    rest = ", ".join(address.spec for address in receipt.remaining)
+    return f"Send it later once more, but only to {rest}; the others must not get it again."
+
+
+def _report(arguments: argparse.Namespace, receipt: Receipt) -> int:
+    """Say that it went well, where somebody asked or looks."""
+    from mailwright.cli import complain, tell
+
+    try:
+        if arguments.json:
+            _tell_json(_facts(receipt))
+        elif sys.stdout.isatty():
+            tell(str(receipt))
+    except OSError as problem:
+        complain(f"the message was sent, but the output can't be written: {problem.strerror}.")
+        return IOERR
     return 0
+
+
+def _tell_json(facts: dict[str, Any]) -> None:
+    import json
+
+    from mailwright.cli import tell
+
+    tell(json.dumps(facts))
 
 
 def _facts(receipt: Receipt) -> dict[str, Any]:
@@ -228,19 +376,21 @@ def _facts(receipt: Receipt) -> dict[str, Any]:
         "size": receipt.size,
         "tls": receipt.tls.version if receipt.tls else None,
         "recipients": [
-            {"address": o.recipient.spec, "fate": o.fate, "reply": o.reply.text if o.reply else None}
-            for o in receipt.outcomes
+            {"address": one.recipient.spec, "fate": one.fate, "reply": one.reply.text if one.reply else None}
+            for one in receipt.outcomes
         ],
     }
 
 
-def _error_facts(error: DeliveryError) -> dict[str, Any]:
-    facts = {
+def _error_facts(error: MailError) -> dict[str, Any]:
+    facts: dict[str, Any] = {
         "error": type(error).__name__,
+        "exit_code": code_for(error),
         "what": error.what,
         "advice": error.advice,
-        "phase": error.phase,
-        "temporary": error.temporary,
-        "in_doubt": error.in_doubt,
+        "phase": getattr(error, "phase", "") or None,
+        "temporary": getattr(error, "temporary", False),
+        "in_doubt": getattr(error, "in_doubt", False),
     }
-    return facts | (_facts(error.receipt) if error.receipt else {})
+    receipt = getattr(error, "receipt", None)
+    return facts | (_facts(receipt) if receipt else {})

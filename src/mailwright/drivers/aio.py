@@ -5,15 +5,16 @@ send-and-wait loop.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 
-from mailwright.drivers.conduct import Secured, conducted
+from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
 from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from typing import Any, TypeVar
 
     from mailwright.steps import Plan, Step
@@ -231,23 +232,7 @@ async def run(plan: Plan[T], link: Link) -> T:
     """Perform the plan over `link` and give its result, or raise its error. Cancelling ends the plan; close
     the link then.
     """
-    steps = conducted(plan, link.secured)
-    answer: Any = None
-    problem: BaseException | None = None
-    try:
-        while True:
-            try:
-                step = steps.send(answer) if problem is None else steps.throw(problem)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            answer, problem = None, None
-            try:
-                answer = await _perform(step, link)
-            except Exception as error:
-                problem = error
-    finally:
-        steps.close()
+    return await driven(conducted(plan, link.secured), lambda step: _perform(step, link))
 
 
 async def _perform(step: Step[Any], link: Link) -> Any:
@@ -258,7 +243,7 @@ async def _perform(step: Step[Any], link: Link) -> Any:
     if isinstance(step, Exchange):
         return await link.exchange(step)
     if isinstance(step, Clock):
-        return asyncio.get_running_loop().time()
+        return clock()
     if isinstance(step, Connect):
         return await link.connect(step)
     if isinstance(step, Close):
@@ -266,20 +251,10 @@ async def _perform(step: Step[Any], link: Link) -> Any:
     if isinstance(step, Sleep):
         return await asyncio.sleep(step.seconds)
     if isinstance(step, Ask):
-        return await _answer(step)
+        return await answer_of(step, asyncio.to_thread)
     if isinstance(step, Together):
         return await _together(step, link)
     raise TypeError(f"the asyncio driver does not know the step {step!r}")
-
-
-async def _answer(step: Ask) -> Any:
-    from inspect import iscoroutinefunction
-
-    if step.blocking and not iscoroutinefunction(step.act):
-        answer = await asyncio.to_thread(step.act)
-    else:
-        answer = step.act()
-    return await answer if hasattr(answer, "__await__") else answer
 
 
 async def _together(step: Together, link: Link) -> list[Any]:
@@ -306,7 +281,7 @@ async def _connected_socket(step: Connect, timeout: float) -> socket.socket:
     if step.proxy is not None:
         from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
 
-        return await connect_through_async(step, timeout)
+        return await connect_through_async(step, timeout, "asyncio")
     try:
         async with asyncio.timeout(timeout):
             found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
@@ -376,27 +351,27 @@ async def _attempt(address: Any, source: str | None) -> socket.socket:
     return sock
 
 
-async def serve(plan_for: Callable[[Link, str], Plan[Any]], host: str, port: int) -> asyncio.Server:
-    """Listen on `host` and `port`; for each connection run the plan that `plan_for(link, address)` gives."""
-    tasks: set[asyncio.Task[None]] = set()
+# What a pool of connections needs of asyncio; `mailwright.drivers.trio` has the same names.
 
-    class Accepted(Link):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            peer = transport.get_extra_info("peername")
-            task = asyncio.get_running_loop().create_task(_serve_one(plan_for(self, peer[0] if peer else ""), self))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    return await asyncio.get_running_loop().create_server(Accepted, host, port, reuse_address=True)
+Cancelled = asyncio.CancelledError
+places = asyncio.Semaphore
 
 
-async def _serve_one(plan: Plan[Any], link: Link) -> None:
-    from mailwright.words.errors import MailError
+def current() -> object:
+    """What tells this event loop, in this process, from every other."""
+    return os.getpid(), asyncio.get_running_loop()
 
+
+def clock() -> float:
+    """Seconds of the event loop's clock."""
+    return asyncio.get_running_loop().time()
+
+
+async def in_time(act: Callable[[], Awaitable[object]], seconds: float | None) -> bool:
+    """Await ``act()``; false if it took longer than that and was given up."""
     try:
-        await run(plan, link)
-    except (OSError, MailError):
-        pass  # a client that leaves or misbehaves ends its own connection, nothing else
-    finally:
-        link.close()
+        async with asyncio.timeout(seconds):
+            await act()
+    except TimeoutError:
+        return False
+    return True

@@ -1,8 +1,9 @@
-"""What every driver shares: stepping a plan, and TLS below it.
+"""What every driver shares: stepping a plan, and what lies below it (TLS, an HTTP proxy).
 
 `conducted` turns a plan into the few primitive steps that a driver must know (`Connect`, `Read`, `Write`,
 `Exchange`, `Close`, `Clock`, `Sleep`, `Ask`, `Together`). TLS is done here with the plan's own octets, so
-that handshake, certificate checks and encryption exist once for all drivers.
+that handshake, certificate checks and encryption exist once for all drivers; so is the way through an HTTP
+proxy. `driven` and `answer_of` are what the asynchronous drivers share.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mailwright.steps import (
+    Ask,
     BindChannel,
     Clock,
     Close,
@@ -25,7 +27,7 @@ from mailwright.words.errors import TLSError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator
     from typing import Any, TypeVar
 
     from mailwright.drivers.tls import TLSLayer
@@ -33,16 +35,20 @@ if TYPE_CHECKING:
     from mailwright.words.receipt import TLSFacts
 
     T = TypeVar("T")
+    Need = TypeVar("Need")
     Primitive = Generator[Step[Any], Any, T]
 
 
 class Secured:
-    """The TLS layer of one link, if there is one."""
+    """What lies between a plan and the octets of one link: the TLS `layer`, if there is one, and what came `early`,
+    behind the answer of a proxy, and was not read yet.
+    """
 
-    __slots__ = ("layer",)
+    __slots__ = ("early", "layer")
 
     def __init__(self) -> None:
         self.layer: TLSLayer | None = None
+        self.early = b""
 
 
 def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
@@ -69,6 +75,39 @@ def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
         plan.close()
 
 
+async def driven(needs: Generator[Need, Any, T], meet: Callable[[Need], Awaitable[Any]]) -> T:
+    """Meet one need after another until the generator ends, and give its result; a failure goes to the line that
+    waited.
+    """
+    answer: Any = None
+    problem: BaseException | None = None
+    try:
+        while True:
+            try:
+                need = needs.send(answer) if problem is None else needs.throw(problem)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            answer, problem = None, None
+            try:
+                answer = await meet(need)
+            except Exception as error:
+                problem = error
+    finally:
+        needs.close()
+
+
+async def answer_of(step: Ask, in_thread: Callable[[Callable[[], Any]], Awaitable[Any]]) -> Any:
+    """What the act of the step gives; `in_thread` calls one that may take long."""
+    from inspect import iscoroutinefunction
+
+    if step.blocking and not iscoroutinefunction(step.act):
+        answer = await in_thread(step.act)
+    else:
+        answer = step.act()
+    return await answer if hasattr(answer, "__await__") else answer
+
+
 def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
     layer = secured.layer
     kind = type(step)
@@ -77,9 +116,17 @@ def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
     if kind is BindChannel:
         return layer.channel_binding(step.kind) if layer is not None else None  # type: ignore[attr-defined]
     if kind is Connect or kind is Close:
-        secured.layer = None
+        secured.layer, secured.early = None, b""
+        if isinstance(step, Connect) and (step.proxy or "").startswith("http:"):
+            from mailwright.drivers.tunnel import tunnel
+
+            peer, secured.early = yield from tunnel(step)
+            return peer
         return (yield step)
     if layer is None:
+        if secured.early and kind in (Read, Exchange):
+            early, secured.early = secured.early, b""
+            return early
         return (yield step)
     if isinstance(step, Read):
         return (yield from _read(step.timeout, layer))
@@ -95,6 +142,8 @@ def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
     from mailwright.drivers.tls import TLSLayer  # the ssl module costs 19 ms: only who encrypts pays
 
     layer = TLSLayer(step.tls, step.host, server_side=step.server_side)
+    if secured.early:
+        layer.feed(secured.early)
     deadline = (yield Clock()) + step.timeout
     while True:
         try:

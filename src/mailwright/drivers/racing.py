@@ -80,7 +80,7 @@ def _kind(problem: BaseException) -> str:
         return "timeout"
     if isinstance(problem, ConnectionRefusedError):
         return "refused"
-    if type(problem).__name__ in ("gaierror", "UnicodeError", "UnicodeEncodeError"):
+    if isinstance(problem, UnicodeError) or type(problem).__name__ == "gaierror":
         return "name"
     return "other"
 

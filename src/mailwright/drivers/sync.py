@@ -1,7 +1,8 @@
 """The blocking driver: plans over non-blocking sockets in the calling thread, no hidden threads.
 
-What a step waits for is itself a value (`Wait`), so that one loop can wait for one plan (`run`) or for
-several side by side (`Together`).
+What a step needs beyond its own socket is itself a value (`mailwright.drivers.needs`), so that one loop can wait
+for one plan (`run`) or for several side by side (`Together`), and another library can meet the needs in its own
+way (`mailwright.drivers.trio`).
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ import socket
 from time import monotonic
 
 from mailwright.drivers.conduct import Secured, conducted
-from mailwright.drivers.racing import Attempts, in_turn, unreachable
-from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
-from mailwright.words.value import value
+from mailwright.drivers.connecting import connect
+from mailwright.drivers.needs import TURN, Resolve, Through, Wait
+from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
+    from mailwright.drivers.needs import Need, Waiting
     from mailwright.steps import Plan, Step
 
     T = TypeVar("T")
@@ -27,38 +29,16 @@ if TYPE_CHECKING:
 RECEIVE_SIZE = 65536  # octets
 
 
-@value
-class Wait:
-    """A need to wait until one of these sockets can be read or written, or `until` (seconds of the clock) has
-    come.
-    """
-
-    reading: tuple[socket.socket, ...]
-    writing: tuple[socket.socket, ...]
-    until: float
-
-
-@value
-class Resolve:
-    """A need to look up a name."""
-
-    host: str
-    port: int
-
-
-if TYPE_CHECKING:
-    Waiting = Generator["Wait | Resolve", Any, T]
-
-
 class Link:
-    """One connection of the blocking (and the Trio) driver: the socket and its TLS layer. `deadline` bounds
+    """One connection of the blocking driver: the socket and its TLS layer. `deadline`, a time of `clock`, bounds
     all that is done over it.
     """
 
-    __slots__ = ("deadline", "secured", "sock")
+    __slots__ = ("clock", "deadline", "secured", "sock")
 
-    def __init__(self, sock: socket.socket | None = None) -> None:
+    def __init__(self, sock: socket.socket | None = None, clock: Callable[[], float] = monotonic) -> None:
         self.sock = sock
+        self.clock = clock
         self.secured = Secured()
         self.deadline: float | None = None
         if sock is not None:
@@ -83,7 +63,7 @@ class Link:
 
     def until(self, timeout: float) -> float:
         """The moment until which a step may wait."""
-        end = monotonic() + timeout
+        end = self.clock() + timeout
         return end if self.deadline is None else min(end, self.deadline)
 
 
@@ -108,15 +88,25 @@ def run(plan: Plan[T], link: Link) -> T:
                 return result
             answer, problem = None, None
             try:
-                answer = _resolve(need) if isinstance(need, Resolve) else _wait(need)
-            except OSError as error:
+                answer = _meet(need)
+            except Exception as error:
                 problem = error
     finally:
         waiting.close()
 
 
-def _resolve(need: Resolve) -> list[Any]:
-    return socket.getaddrinfo(need.host, need.port, type=socket.SOCK_STREAM)
+def _meet(need: Need) -> Any:
+    if isinstance(need, Wait):
+        return _wait(need)
+    if isinstance(need, Ask):
+        return need.act()
+    if isinstance(need, Resolve):
+        return socket.getaddrinfo(need.host, need.port, type=socket.SOCK_STREAM)
+    if isinstance(need, Through):
+        from mailwright.drivers.proxy import connect_through  # extra "proxy"
+
+        return connect_through(need.step, need.timeout)
+    raise TypeError(f"the blocking driver does not know the need {need!r}")
 
 
 def _wait(need: Wait) -> tuple[socket.socket, ...]:
@@ -137,8 +127,34 @@ def _wait(need: Wait) -> tuple[socket.socket, ...]:
     return tuple({*reading, *writing, *failed})
 
 
-def waits(plan: Plan[T], link: Link) -> Waiting[T]:
-    """The plan with every step performed except for waiting and looking up names, which the caller does."""
+def perform(step: Step[Any], link: Link) -> Waiting[Any]:
+    """One primitive step, except for its needs."""
+    if isinstance(step, Read):
+        return (yield from _read(link, step.timeout))
+    if isinstance(step, Write):
+        return (yield from _write(link, step))
+    if isinstance(step, Exchange):
+        return (yield from _exchange(link, step))
+    if isinstance(step, Clock):
+        return link.clock()
+    if isinstance(step, Connect):
+        link.close()
+        link.sock, peer = yield from connect(step, link.until(step.timeout), link.clock)
+        return peer
+    if isinstance(step, Close):
+        return link.close()
+    if isinstance(step, Sleep):
+        yield Wait((), (), link.until(step.seconds))
+        return None
+    if isinstance(step, Ask):
+        return (yield step)
+    if isinstance(step, Together):
+        return (yield from _together(step, link))
+    raise TypeError(f"the blocking driver does not know the step {step!r}")
+
+
+def waits(plan: Plan[T], link: Link, doing: Callable[[Step[Any], Link], Waiting[Any]] = perform) -> Waiting[T]:
+    """The plan with every step performed by `doing`, except for its needs, which the caller meets."""
     steps = conducted(plan, link.secured)
     answer: Any = None
     problem: BaseException | None = None
@@ -151,37 +167,11 @@ def waits(plan: Plan[T], link: Link) -> Waiting[T]:
                 return result
             answer, problem = None, None
             try:
-                answer = yield from perform(step, link)
+                answer = yield from doing(step, link)
             except Exception as error:
                 problem = error
     finally:
         steps.close()
-
-
-def perform(step: Step[Any], link: Link) -> Waiting[Any]:
-    """One primitive step."""
-    if isinstance(step, Read):
-        return (yield from _read(link, step.timeout))
-    if isinstance(step, Write):
-        return (yield from _write(link, step))
-    if isinstance(step, Exchange):
-        return (yield from _exchange(link, step))
-    if isinstance(step, Clock):
-        return monotonic()
-    if isinstance(step, Connect):
-        link.close()
-        link.sock, peer = yield from _connect(step, link)
-        return peer
-    if isinstance(step, Close):
-        return link.close()
-    if isinstance(step, Sleep):
-        yield Wait((), (), link.until(step.seconds))
-        return None
-    if isinstance(step, Ask):
-        return step.act()
-    if isinstance(step, Together):
-        return (yield from _together(step, link))
-    raise TypeError(f"the blocking driver does not know the step {step!r}")
 
 
 def _socket_of(link: Link) -> socket.socket:
@@ -227,6 +217,8 @@ def _exchange(link: Link, step: Exchange) -> Waiting[bytes | None]:
             pass
         try:
             outgoing.took(sock.send(rest))
+            if not outgoing.done:
+                yield TURN
         except BlockingIOError:
             yield from _ready(link, (sock,), (sock,), link.until(step.timeout))
         except ConnectionError:
@@ -237,95 +229,6 @@ def _exchange(link: Link, step: Exchange) -> Waiting[bytes | None]:
                 pass
             raise
     return None
-
-
-def _connect(step: Connect, link: Link) -> Waiting[tuple[socket.socket, Peer]]:
-    until = link.until(step.timeout)
-    if step.path is not None:
-        return _connect_path(step.path)
-    if step.proxy is not None:
-        from mailwright.drivers.proxy import connect_through  # extra "proxy"
-
-        sock = connect_through(step, until - monotonic())
-        return sock, Peer(step.host, "")
-    try:
-        found = yield Resolve(step.host, step.port)
-    except (OSError, UnicodeError) as problem:
-        raise unreachable(step, [(step.host, problem)]) from problem
-    return (yield from _race(step, Attempts(in_turn(found)), until))
-
-
-def _connect_path(path: str) -> tuple[socket.socket, Peer]:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.setblocking(False)
-    try:
-        sock.connect(path)
-    except OSError as problem:
-        sock.close()
-        raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
-    return sock, Peer("", "")
-
-
-def _race(step: Connect, attempts: Attempts, until: float) -> Waiting[tuple[socket.socket, Peer]]:
-    """Happy eyeballs (RFC 8305): a further address is tried when one fails, or after a quarter of a second of
-    silence.
-    """
-    pending: dict[socket.socket, Any] = {}
-    try:
-        while True:
-            now = monotonic()
-            if now >= until:
-                raise unreachable(step, attempts.failed_with(TimeoutError(), pending.values()))
-            if attempts.due(now, bool(pending)) and (address := attempts.next(now)) is not None:
-                sock = _begin(address, attempts, step.source_address)
-                if sock is not None:
-                    pending[sock] = address
-                continue
-            if not pending:
-                raise unreachable(step, attempts.failures)
-            for sock in (yield Wait((), tuple(pending), min(until, attempts.next_due))):
-                address = pending.pop(sock)
-                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not error:
-                    return _won(sock)
-                sock.close()
-                attempts.failed(address, OSError(error, _strerror(error)))
-    finally:
-        for sock in pending:
-            sock.close()
-
-
-def _strerror(error: int) -> str:
-    from os import strerror
-
-    return strerror(error)
-
-
-def _begin(address: Any, attempts: Attempts, source: str | None) -> socket.socket | None:
-    family, kind, protocol, _, place = address
-    sock = None
-    try:
-        sock = socket.socket(family, kind, protocol)
-        sock.setblocking(False)
-        if source:
-            sock.bind((source, 0))
-        sock.connect(place)
-    except BlockingIOError:
-        pass
-    except OSError as problem:
-        if sock is not None:
-            sock.close()
-        attempts.failed(address, problem)
-        return None
-    return sock
-
-
-def _won(sock: socket.socket) -> tuple[socket.socket, Peer]:
-    # Commands are small and waited for: Nagle's algorithm would hold them back (40 ms each with delayed
-    # ACKs).
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return sock, Peer(sock.getpeername()[0], sock.getsockname()[0])
 
 
 def _together(step: Together, link: Link) -> Waiting[list[Any]]:
@@ -350,7 +253,7 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
                     tuple(s for n in needs.values() for s in n.writing),
                     min(n.until for n in needs.values()),
                 )
-                now = monotonic()
+                now = link.clock()
                 for i, need in list(needs.items()):
                     mine = tuple(s for s in ready if s in need.reading or s in need.writing)
                     if mine or now >= need.until:
@@ -366,13 +269,13 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
 
 
 def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -> Waiting[Wait | None]:
-    """Step plan number `i` until it needs to wait; note its result if it ended."""
+    """Step plan number `i` until it needs to wait, its other needs met; note its result if it ended."""
     try:
         need = running[i].send(answer)
-        while isinstance(need, Resolve):
+        while not isinstance(need, Wait):
             try:
                 found = yield need
-            except OSError as problem:
+            except Exception as problem:
                 need = running[i].throw(problem)
             else:
                 need = running[i].send(found)
@@ -381,6 +284,6 @@ def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -
     except Exception as error:
         results[i] = error
     else:
-        return need  # type: ignore[no-any-return]
+        return need
     del running[i]
     return None

@@ -254,7 +254,7 @@ class Inbox:
             self.notice = "The inbox speaks no TLS; to add it: pip install 'mailwright[inbox]'"
             return self._rules
         self._authority = PrivateFile(certificate.authority, ".pem")
-        # RFC 5802 §6.1 wants tls-unique of whoever offers -PLUS, and TLS 1.3 has none: it is offered to who asks for it.
+        # RFC 5802 §6.1 wants tls-unique of whoever offers -PLUS, and TLS 1.3 has none: only who asks is offered it.
         bound = self._login is not None and (self._login.mechanism or "").endswith("-PLUS")
         return replace(
             self._rules,

@@ -14,7 +14,8 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from mailwright.drivers.aio import Link, serve
+from mailwright.drivers.aio import Link
+from mailwright.drivers.serving import serve
 from mailwright.steps import Write
 
 if TYPE_CHECKING:

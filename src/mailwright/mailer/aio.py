@@ -1,15 +1,11 @@
-"""`AsyncMailer`: the same names and results as `Mailer`, for asyncio. Its decisions are the pool's, its
+"""`AsyncMailer`: the same names and results as `Mailer`, for asyncio and Trio. Its decisions are the pool's, its
 dialogue the plans'.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
-from time import monotonic
-
-from mailwright.drivers.aio import Link, run
 from mailwright.mailer.delivering import deliver, interrupted
+from mailwright.mailer.loops import running
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
 from mailwright.mailer.sync import _between_messages, _no_lease
@@ -23,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from mailwright.mailer.loops import Loop
     from mailwright.mailer.outgoing import Sendable
     from mailwright.mailer.pool import OnRefusal
     from mailwright.words.address import Address
@@ -31,18 +28,19 @@ if TYPE_CHECKING:
 
 class AsyncMailer:
     """Sends messages through one `server` and reuses connections; safe to share between the tasks of one
-    event loop.
+    event loop, of asyncio or Trio.
 
-    See `Mailer` for the parameters. A cancelled send closes its connection; the `CancelledError` has the
-    delivery error, with its doubt, as its cause.
+    See `Mailer` for the parameters. A cancelled send closes its connection; the `asyncio.CancelledError` or
+    `trio.Cancelled` has the delivery error, with its doubt, as its cause. In another event loop, or in a forked
+    process, it begins anew with connections of its own.
     """
 
     def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
         self.server = Server.from_url(server) if isinstance(server, str) else server
         self.sender = sender
-        self._pool = Pool(limits or Limits())
-        self._freed = asyncio.Condition()
-        self._process = os.getpid()
+        self._limits = limits or Limits()
+        self._closed = False
+        self._counter: _Counter | None = None
 
     async def send(
         self,
@@ -56,66 +54,47 @@ class AsyncMailer:
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
-        lease = await self._take()
-        total = self.server.timeouts.total
+        if self._closed:
+            raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
+        counter = self._here()
+        loop, total = counter.loop, self.server.timeouts.total
+        deadline = loop.clock() + total if total else None
+        lease, expired = await counter.take(self.server)
         try:
-            lease.link.deadline = asyncio.get_running_loop().time() + total if total else None
-            lease.messages += 1
-            probe = monotonic() - lease.used > self._pool.limits.probe
-            return await run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
-        except asyncio.CancelledError as cancelled:
-            error = interrupted(lease.session, mail, ledger)
-            lease.session.open = False
-            lease.link.close()
-            raise cancelled from error
-        except BaseException:
-            if not _between_messages(lease):
-                lease.session.open = False
-            raise
-        finally:
-            await self._give_back(lease)
-
-    async def _take(self) -> Lease:
-        self._notice_fork()
-        async with self._freed:
-            if self._pool.closed:
-                raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
             try:
-                async with asyncio.timeout(self.server.timeouts.total):
-                    await self._freed.wait_for(lambda: not self._pool.full)
-            except TimeoutError:
-                raise _no_lease(self.server, self._pool.limits.size) from None
-            now = monotonic()
-            old = self._pool.expired(now)
-            lease = self._pool.take()
-        await _say_goodbye(old)
-        if lease is None:
-            lease = Lease(Link(), Session(self.server, monotonic), now)
-        else:
-            lease.session.begin_transcript()
-        return lease
+                await counter.say_goodbye(expired)
+                lease.link.deadline = deadline
+                lease.messages += 1
+                probe = loop.clock() - lease.used > self._limits.probe
+                return await loop.run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
+            except BaseException as problem:
+                if isinstance(problem, loop.Cancelled) or not _between_messages(lease):
+                    lease.session.open = False
+                raise
+            finally:
+                await counter.give_back(lease)
+        except loop.Cancelled as cancelled:
+            raise cancelled from interrupted(lease.session, mail, ledger)
 
-    async def _give_back(self, lease: Lease) -> None:
-        # No await before the pool knows: a cancellation in between would lose the place for ever.
-        kept = self._pool.give_back(lease, monotonic())
-        async with self._freed:
-            self._freed.notify()
-        if not kept:
-            await _say_goodbye([lease])
-
-    def _notice_fork(self) -> None:
-        if os.getpid() != self._process:
-            self._process = os.getpid()
-            self._freed = asyncio.Condition()
-            for lease in self._pool.forget():
-                lease.link.abandon()
+    def _here(self) -> _Counter:
+        """The counter of the event loop and process that this is called in."""
+        loop = running()
+        here = loop.current()
+        if self._counter is None or self._counter.here != here:
+            if self._counter is not None:
+                # Nothing can be said on these any more: their loop has ended, or they are the parent process's.
+                for lease in self._counter.pool.drain():
+                    lease.link.abandon()
+            self._counter = _Counter(loop, here, self._limits)
+        return self._counter
 
     async def close(self) -> None:
         """Say goodbye on every idle connection and close it; those in use are closed after their message.
         Never fails.
         """
-        self._notice_fork()
-        await _say_goodbye(self._pool.drain())
+        self._closed = True
+        counter = self._here()
+        await counter.say_goodbye(counter.pool.drain())
 
     async def __aenter__(self) -> AsyncMailer:
         return self
@@ -126,13 +105,46 @@ class AsyncMailer:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"<AsyncMailer for {self.server}, {self._pool.out} connections in use, {len(self._pool.idle)} idle>"
+        pool = self._counter.pool if self._counter else Pool(self._limits)
+        return f"<AsyncMailer for {self.server}, {pool.out} connections in use, {len(pool.idle)} idle>"
 
 
-async def _say_goodbye(leases: list[Lease]) -> None:
-    for lease in leases:
-        lease.link.deadline = None
+class _Counter:
+    """Where the tasks of one event loop (`here`) get their connections, and wait for them."""
+
+    __slots__ = ("here", "loop", "places", "pool")
+
+    def __init__(self, loop: Loop, here: object, limits: Limits) -> None:
+        self.loop, self.here = loop, here
+        self.pool = Pool(limits)
+        self.places = loop.places(limits.size)
+
+    async def take(self, server: Server) -> tuple[Lease, list[Lease]]:
+        """A lease, after a wait if all are in use, and those that have grown too old."""
+        if not await self.loop.in_time(self.places.acquire, server.timeouts.total):
+            raise _no_lease(server, self.pool.limits.size)
+        now = self.loop.clock()
+        expired = self.pool.expired(now)
+        lease = self.pool.take()
+        if lease is None:
+            return Lease(self.loop.Link(), Session(server, self.loop.clock), now), expired
+        lease.session.begin_transcript()
+        return lease, expired
+
+    async def give_back(self, lease: Lease) -> None:
+        # No await before the pool knows: a cancellation in between would lose the place for ever.
+        kept = self.pool.give_back(lease, self.loop.clock())
+        self.places.release()
+        if not kept:
+            await self.say_goodbye([lease])
+
+    async def say_goodbye(self, leases: list[Lease]) -> None:
+        """QUIT where somebody still listens, and close."""
         try:
-            await run(quit_session(lease.session), lease.link)
+            for lease in leases:
+                if lease.session.open:
+                    lease.link.deadline = None
+                    await self.loop.run(quit_session(lease.session), lease.link)
         finally:
-            lease.link.close()
+            for lease in leases:
+                lease.link.close()

@@ -49,9 +49,9 @@ async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal
         raise
     receipt = receipt_of(session, mail, ledger)
     if on_refusal != "report" and not receipt.complete:
-        error = recipients_refused(session, mail, receipt, on_refusal)
-        log_failure(error, mail.message_id)
-        raise error
+        refusal = recipients_refused(session, mail, receipt, on_refusal)
+        log_failure(refusal, mail.message_id)
+        raise refusal
     log_receipt(receipt)
     return receipt
 
@@ -164,6 +164,12 @@ def _complete(error: MailError, session: Session, mail: MailObject, ledger: Ledg
         session.open = False
 
 
+def _known(ledger: Ledger) -> str:
+    if ledger.with_fate("accepted"):
+        return "The server had accepted the message: error.receipt says for whom."
+    return "Nothing was delivered in the open transaction."
+
+
 def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryError:
     """What to say of a send that was cancelled from outside: how far it had come."""
     from mailwright.words.errors import ConnectionLost
@@ -171,7 +177,7 @@ def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryE
     doubt = bool(ledger.handed and ledger.with_fate("in doubt"))
     error = ConnectionLost(
         f"Sending to {session.server} was cancelled {phases.DOING.get(session.phase, '')}.".replace(" .", "."),
-        "The message may or may not arrive." if doubt else "Nothing was delivered in the open transaction.",
+        "The message may or may not arrive." if doubt else _known(ledger),
         phase=session.phase,
         in_doubt=doubt,
     )

@@ -1,6 +1,6 @@
 """Which connection to use, keep or close: the pool's decisions, as one value without locks, clocks or I/O.
 
-`Mailer` adds a lock and a condition, `AsyncMailer` an event; both ask this value what to do.
+`Mailer` adds a lock and a condition, `AsyncMailer` a semaphore; both ask this value what to do.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 `attachment`, `source`    files that go along, and where their octets come from
 `media_types`             which type a file has
 `rendering`               a `Message` becomes a `Content`
-`tree`                    the MIME structure: mixed, related, alternative, and its parts
+`tree`, `attached`        the MIME structure: mixed, related, alternative, and its parts
 `headers`                 the fields: refusing controls, encoding, folding
 `encoded_words`           RFC 2047
 `parameters`              RFC 2231: file names and other parameters

@@ -150,8 +150,8 @@ def _listed(given: Any) -> Iterable[tuple[str | None, Any]]:
     """Pairs of a name, if one was given, and the thing to attach."""
     if given is None:
         return ()
-    one = (str, bytes, bytearray, memoryview, os.PathLike, Attachment)
-    if isinstance(given, one) or hasattr(given, "read") or hasattr(given, "savefig"):
+    single = (str, bytes, bytearray, memoryview, os.PathLike, Attachment)
+    if isinstance(given, single) or hasattr(given, "read") or hasattr(given, "savefig"):
         return ((None, given),)  # one could loop over some of these, but nobody means that
     if hasattr(given, "items"):
         found: Iterable[tuple[str, Any]] = given.items()

@@ -86,12 +86,11 @@ def decoded_words(text: str) -> str:
             continue
         word_charset, octets, end = word
         gap = text[done:start]
-        if held and (gap.strip(" ") or word_charset != charset):
+        if held and not gap.strip():
+            gap = ""  # §6.2: white space between neighbouring words belongs to neither
+        if held and (gap or word_charset != charset):
             out.append(text_of(b"".join(held), charset))
             held = []
-            gap = gap if gap.strip(" ") else ""
-        elif held:
-            gap = ""  # §6.2: white space between neighbouring words belongs to neither
         out.append(gap)
         held.append(octets)
         charset, done = word_charset, end

@@ -26,7 +26,7 @@ LIMIT = 998  # characters of a line, RFC 5322 §2.1.1 (MUST)
 _LONG_WORD = 900  # characters; a longer word can't stand in a line with its field's name
 _LONG_GAP = 60  # spaces in a row; more are encoded, for no line may consist of spaces only
 _PHRASE = ATEXT | {" "}
-_LONG_PHRASE = 60  # characters of a quoted name or of one word of a plain one
+_LONG_NAME = 60  # characters; a longer one is encoded, for then it can be folded anywhere
 # RFC 5322 §3.6.8 allows any visible character but the colon; what is not a token only ever caused trouble.
 _FIELD_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
@@ -100,7 +100,7 @@ def mailboxes(name: str, found: Sequence[Address]) -> str:
         shown = address.name
         if not shown:
             atoms.append(f" {address.spec},")
-        elif len(shown) <= _LONG_PHRASE and shown.isascii() and "=?" not in shown:
+        elif len(shown) <= _LONG_NAME and shown.isascii() and "=?" not in shown:
             plain = frozenset(shown) <= _PHRASE and "  " not in shown and shown == shown.strip(" ")
             if not plain:
                 shown = '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
@@ -136,17 +136,17 @@ def verify(block: str, names: Sequence[str]) -> None:
     """
     lines = block.split("\r\n")
     last = lines.pop()
-    found = [line[: line.find(":")] for line in lines if line[:1] != " "]
+    found = [line[: line.find(":") + 1] for line in lines if line[:1] != " "]
     breaks = len(lines)
     if (
         last
-        or found != list(names)
+        or found != [f"{name}:" for name in names]
         or block.count("\n") != breaks
         or block.count("\r") != breaks
         or (len(block) > LIMIT and max(map(len, lines)) > LIMIT)
         or not all(line.strip() for line in lines if line[:1] == " ")
     ):
-        strange = next((one for one in found if one not in names), "")
+        strange = next((one[:-1] for one in found if one[:-1] not in names), "")
         raise HeaderError(
             "The header fields of the finished message are not the intended ones; it was not sent.",
             "This is a defect of mailwright: please report it.",
@@ -192,12 +192,10 @@ def _folded(name: str, atoms: list[Atom]) -> str:
 
     The first word stays in the line of the name: some readers take a break behind the colon for a space.
     """
-    fold = ENCODED_FOLD
-    if list not in map(type, atoms):
-        fold = FOLD
-        line = f"{name}:{''.join(atoms)}"  # type: ignore[arg-type]
-        if len(line) <= fold:
-            return line + "\r\n"
+    plain = [atom for atom in atoms if isinstance(atom, str)]
+    fold = FOLD if len(plain) == len(atoms) else ENCODED_FOLD
+    if fold == FOLD and len(line := f"{name}:{''.join(plain)}") <= FOLD:
+        return line + "\r\n"
     out = [name, ":"]
     used = len(name) + 1
     keep = True

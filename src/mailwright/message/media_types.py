@@ -84,11 +84,11 @@ _BY_BEGINNING = (
 
 def type_of_name(name: str) -> str:
     """The media type that the ending of a file name stands for, or the empty string."""
-    ending = name.rpartition(".")[2].lower()
+    _, dot, ending = name.lower().rpartition(".")
+    if not dot:
+        return ""
     if ending in _BY_ENDING:
         return _BY_ENDING[ending]
-    if "." not in name:
-        return ""
     import mimetypes  # for rare endings only, see above
 
     guessed, compression = mimetypes.guess_type("file." + ending)

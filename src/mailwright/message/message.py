@@ -6,6 +6,7 @@ from _thread import allocate_lock
 
 from mailwright.message.extra_headers import checked_headers
 from mailwright.message.headers import refuse_controls
+from mailwright.message.rendering import render
 from mailwright.message.stamping import checked_date, checked_ids, date_text, now_and_token
 from mailwright.message.stamping import message_id as new_message_id
 from mailwright.words.address import Address, addresses
@@ -190,15 +191,16 @@ class Message(Draft):
         offers 8BITMIME (RFC 6152) and nobody signs, so that bodies outside ASCII may go unencoded. Raises
         `MessageError` without a sender.
         """
-        from mailwright.message.rendering import render
-
         return render(self._with_stamp(), self._sender(), eight_bit)
 
-    def preview(self) -> None:
-        """Show the message in the web browser; nothing in it runs, and nothing is fetched."""
+    def preview(self) -> str:
+        """Show the message in the web browser; nothing in it runs, and nothing is fetched.
+
+        Gives the path of the page, a temporary file. Raises `ConfigError` if there is no browser.
+        """
         from mailwright.message.preview import open_in_browser
 
-        open_in_browser(self)
+        return open_in_browser(self)
 
     def _sender(self) -> Address:
         if self.sender is None:

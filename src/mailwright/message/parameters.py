@@ -66,7 +66,7 @@ def file_name(given: str) -> str:
     Raises `HeaderError` for control characters, more than 255 characters, and names that are none.
     """
     refuse_controls(given, "file name")
-    name = given.replace("\\", "/").rpartition("/")[2].strip(" ")
+    name = given.replace("\\", "/").rpartition("/")[2].strip()
     if name in ("", ".", ".."):
         raise HeaderError(f"“{given[:80]}” is not a file name.", "Give a name like report.pdf.", field="file name")
     if len(name) > NAME_LIMIT:

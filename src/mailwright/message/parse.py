@@ -29,6 +29,7 @@ _READ = frozenset(
     "mime-version dkim-signature domainkey-signature x-google-dkim-signature return-path resent-bcc".split()
 )
 
+_LENGTH_LIMIT = 100_000  # octets of a header that is kept; real ones have hundreds, at most thousands
 _PRIORITIES: dict[str, Priority] = {
     **dict.fromkeys(("high", "1", "2"), "high"),
     **dict.fromkeys(("low", "4", "5"), "low"),
@@ -170,7 +171,7 @@ def _others(fields: list[Field]) -> list[tuple[str, str]]:
     seen: set[str] = set()
     for field in fields:
         key = field.key
-        if key in _READ or key.startswith("arc-"):
+        if key in _READ or key.startswith("arc-") or len(field.raw) > _LENGTH_LIMIT:
             continue
         text = one_line(field.text)
         for value in dict.fromkeys((one_line(decoded_words(text)), text)):

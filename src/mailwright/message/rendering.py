@@ -5,10 +5,13 @@ from __future__ import annotations
 from mailwright.message.content import Content
 from mailwright.message.extra_headers import written
 from mailwright.message.headers import identifiers, mailboxes, unstructured, verify
-from mailwright.message.tree import Multipart, Part, attached_part, text_part
+from mailwright.message.tree import Multipart, Part, text_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mailwright.message.attachment import Attachment
     from mailwright.message.content import Stream
     from mailwright.message.message import Message
     from mailwright.words.address import Address
@@ -22,15 +25,17 @@ def render(message: Message, sender: Address, eight_bit: bool) -> Content:
     """The octets of a message that has its Date and Message-ID; 8-bit bodies only if `eight_bit` allows."""
     tree = structure(message, eight_bit)
     mark = _mark(message.message_id or "", tree) if isinstance(tree, Multipart) else ""
-    head = header_block(message, sender)
-    pieces: list[bytes | Stream] = [f"{head}MIME-Version: 1.0\r\n{tree.fields(mark)}\r\n".encode()]
+    fields = [*header_fields(message, sender), ("MIME-Version", "MIME-Version: 1.0\r\n")]
+    head = "".join([field for _, field in fields]) + tree.fields(mark)
+    verify(head, [*[name for name, _ in fields], *tree.names])
+    pieces: list[bytes | Stream] = [f"{head}\r\n".encode()]
     tree.write(mark, pieces)
     raw = any(part.encoding == "8bit" for part in tree.parts())
     return Content(_joined(pieces), eight_bit=raw, utf8=not head.isascii())
 
 
-def header_block(message: Message, sender: Address) -> str:
-    """The fields about the message, each ending in CRLF, and checked: those intended, and no other."""
+def header_fields(message: Message, sender: Address) -> list[tuple[str, str]]:
+    """The fields about the message, each with its name and as it is written."""
     fields = [("Date", f"Date: {message.date}\r\n"), ("From", mailboxes("From", (sender,)))]
     for name, found in (("To", message.to), ("Cc", message.cc), ("Reply-To", message.reply_to)):
         if found:
@@ -46,9 +51,7 @@ def header_block(message: Message, sender: Address) -> str:
         fields.append(("X-Priority", f"X-Priority: {_PRIORITY[message.priority]}\r\n"))
         fields.append(("Importance", f"Importance: {message.priority}\r\n"))
     fields += [(name, written(name, text)) for name, text in message.headers]
-    block = "".join([field for _, field in fields])
-    verify(block, [name for name, _ in fields])
-    return block
+    return fields
 
 
 def structure(message: Message, eight_bit: bool) -> Part | Multipart:
@@ -64,14 +67,21 @@ def structure(message: Message, eight_bit: bool) -> Part | Multipart:
     if html is not None:
         shown: Part | Multipart = text_part("html", html, eight_bit)
         if message.inline:
-            shown = Multipart("related", [shown, *[attached_part(one, eight_bit) for one in message.inline]])
+            shown = Multipart("related", [shown, *_attached(message.inline, eight_bit)])
         bodies.append(shown)
     if len(bodies) == 2:
         bodies = [Multipart("alternative", bodies)]
-    bodies += [attached_part(one, eight_bit) for one in message.attachments]
+    if message.attachments:
+        bodies += _attached(message.attachments, eight_bit)
     if len(bodies) > 1:
         return Multipart("mixed", bodies)
     return bodies[0] if bodies else text_part("plain", "", eight_bit)
+
+
+def _attached(found: Iterable[Attachment], eight_bit: bool) -> list[Part]:
+    from mailwright.message.attached import attached_part  # most messages need none of it
+
+    return [attached_part(one, eight_bit) for one in found]
 
 
 def _mark(message_id: str, tree: Multipart) -> str:

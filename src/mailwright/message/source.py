@@ -131,7 +131,7 @@ class StoredFile:
 class OpenFile:
     """A seekable file object, from where it stood when it was attached; it must stay open to be sent."""
 
-    __slots__ = ("_file", "_lock", "_start", "size")
+    __slots__ = ("_file", "_lock", "_start", "_state", "size")
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -139,6 +139,7 @@ class OpenFile:
         self.size = max(0, file.seek(0, os.SEEK_END) - self._start)
         self._lock = allocate_lock()
         file.seek(self._start)
+        self._state = self._now()
 
     def blocks(self, length: int) -> Iterator[bytes]:
         """The octets in blocks of `length`; only the last may be shorter."""
@@ -154,9 +155,16 @@ class OpenFile:
                     f"An attached file object can't be read any more: {problem}.",
                     "Keep it open until the message is sent, or attach its path or its octets.",
                 ) from problem
-            if len(block) != wanted:
-                raise MessageError("An attached file object became shorter after it was attached.", "Attach it again.")
+            if len(block) != wanted or (offset + wanted == self.size and self._now() != self._state):
+                raise MessageError("An attached file object changed after it was attached.", "Attach it again.")
             yield block
+
+    def _now(self) -> tuple[int, ...] | None:
+        """The state of the file behind the object, if there is one."""
+        try:
+            return _state(os.fstat(self._file.fileno()))
+        except (AttributeError, OSError, ValueError):
+            return None
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("an open file can't be pickled: attach its path or its octets")

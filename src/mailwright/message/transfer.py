@@ -62,7 +62,14 @@ def identity(data: bytes) -> str:
 
 def lines_fit(data: bytes) -> bool:
     """Whether no line is longer than 998 octets."""
-    return len(data) <= LINE_LIMIT or max(map(len, data.split(b"\r\n"))) <= LINE_LIMIT
+    start = 0
+    while len(data) - start > LINE_LIMIT:
+        # From the last line end in reach: a leap over many lines at once.
+        end = data.rfind(b"\r\n", start, start + LINE_LIMIT + 2)
+        if end < 0:
+            return False
+        start = end + 2
+    return True
 
 
 def encoded(data: bytes, line_ends: bytes) -> tuple[str, bytes]:

@@ -18,11 +18,15 @@ from mailwright.words.errors import (
     TLSError,
     attach,
 )
+from mailwright.words.options import refuse_cleartext
+from mailwright.words.server import TLS
+from mailwright.words.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailwright.smtp.session import Session
     from mailwright.words.reply import Reply
+    from mailwright.words.server import Server
 
 
 async def open_session(session: Session) -> None:
@@ -31,7 +35,7 @@ async def open_session(session: Session) -> None:
     """
     server = session.server
     session.reset()
-    refuse_cleartext_login(session)
+    refuse_cleartext(server, "Use security 'tls' (port 465) or 'starttls' (port 587)")
     await connect(session)
     if server.security == "tls":
         await secure(session)
@@ -45,19 +49,6 @@ async def open_session(session: Session) -> None:
 
         await log_in(session, server.login)
     session.phase = phases.READY
-
-
-def refuse_cleartext_login(session: Session) -> None:
-    """A credential goes to another machine only encrypted, unless the server's settings say otherwise in so
-    many words.
-    """
-    server = session.server
-    if server.login is None or server.security != "none" or server.is_loopback or server.cleartext_login:
-        return
-    raise ConfigError(
-        f"The login would go to {server} unencrypted, for everybody on the way to read.",
-        "Use security 'tls' (port 465) or 'starttls' (port 587).",
-    )
 
 
 async def connect(session: Session) -> None:
@@ -160,8 +151,7 @@ async def start_tls(session: Session) -> None:
         session.open = False
         raise TLSError(
             f"{server} does not offer STARTTLS, and this connection must be encrypted; nothing was sent.",
-            "Try security 'tls' on port 465; if this server always offered it, somebody may be tampering "
-            "with the connection.",
+            _without_starttls(server),
             phase=phases.STARTTLS,
             server=str(server),
         )
@@ -179,6 +169,18 @@ async def start_tls(session: Session) -> None:
     await refuse_injection(session)
     session.forget_features()
     await secure(session)
+
+
+def _without_starttls(server: Server) -> str:
+    if server.login is not None:
+        return (
+            "Try security 'tls' on port 465; if this server always offered it, somebody may be tampering "
+            "with the connection."
+        )
+    from mailwright.words.url import url_of  # only on the way to this error
+
+    plain = url_of(replace(server, security="none", tls=TLS()))
+    return f"Try security 'tls' on port 465; where plain text is meant, the setting that allows it is {plain}"
 
 
 async def refuse_injection(session: Session) -> None:

@@ -43,6 +43,8 @@ class Address:
     name: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.spec, str) or not isinstance(self.name, str):
+            raise AddressError("The parts of an address are text.", _HOW, text=repr(self.spec)[:80])
         object.__setattr__(self, "spec", _checked_spec(self.spec, self.spec, 0))
         if self.name:
             _check_name(self.name, self.name, 0)
@@ -109,7 +111,7 @@ def addresses(
     if isinstance(given, tuple) and len(given) == 2 and _is_pair(given):
         return (Address.of(given),)
     if isinstance(given, (bytes, bytearray)) or not hasattr(given, "__iter__"):
-        raise AddressError(f"{type(given).__name__} is not an address.", _HOW, text=repr(given)[:80])
+        return (Address.of(given),)
     found: list[Address] = []
     for one in given:
         if isinstance(one, str):
@@ -168,15 +170,32 @@ def _parse_one(text: str, start: int, end: int) -> Address:
         _refuse(text, start, f"an address of {len(one)} characters is too long")
     if not one:
         _refuse(text, start, "nothing between two commas")
+    opening = _bracket(one)
     if one[-1] != ">":
-        if "<" in one:
+        if opening >= 0:
             _refuse(text, start + len(one) - 1, 'the closing ">" is missing at the end')
         return _made(_checked_spec(one, text, start), "")
-    opening = one.rfind("<")
     if opening < 0:
         _refuse(text, start + len(one) - 1, '">" without "<"')
     spec = _checked_spec(one[opening + 1 : -1], text, start + opening + 1)
     return _made(spec, _name_in_front(one[:opening].strip(" "), text, start))
+
+
+def _bracket(one: str) -> int:
+    """The place of the ``<`` before the address, which is not a quoted one; -1 if there is none."""
+    if '"' not in one:
+        return one.rfind("<")
+    found, quoted, position = -1, False, 0
+    while position < len(one):
+        character = one[position]
+        if character == "\\" and quoted:
+            position += 1
+        elif character == '"':
+            quoted = not quoted
+        elif character == "<" and not quoted:
+            found = position
+        position += 1
+    return one.rfind("<") if quoted else found
 
 
 def _made(spec: str, name: str) -> Address:
@@ -306,15 +325,16 @@ def _checked_domain(domain: str, text: str, start: int) -> str:
 
 
 def _to_ascii(domain: str, text: str, start: int) -> str:
-    for position, character in enumerate(domain):
-        # UTS 46 silently drops some invisible characters: two readers would then see two domains.
-        if not character.isprintable():
-            _refuse(text, start + position, f"the invisible character {character!a} in the domain")
     if len(domain) > DOMAIN_LIMIT:
         _refuse(text, start, f"a domain of more than {DOMAIN_LIMIT} characters")
     import idna  # 10 ms; only a domain that is not ASCII needs it
 
     try:
+        for position, character in enumerate(domain):
+            # UTS 46 silently drops joiners, variation selectors and fillers: two readers would then see two
+            # domains.
+            if not character.isprintable() or (character > "\x7f" and not idna.uts46_remap(character)):
+                _refuse(text, start + position, f"the invisible character {character!a} in the domain")
         return idna.encode(domain, uts46=True, std3_rules=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as problem:
         _refuse(text, start, f"a domain that IDNA 2008 does not allow ({problem})")

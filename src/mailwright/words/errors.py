@@ -48,14 +48,13 @@ class MailError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel through task queues and process pools; the default pickling would call __init__ with
-        # args only.
-        return (_rebuild, (type(self), self.args, self.__dict__))
+        # args only. The state comes last, for it may lead back here: a receipt holds the error that holds it.
+        return (_rebuild, (type(self), self.args), self.__dict__)
 
 
-def _rebuild(cls: type[MailError], args: tuple[object, ...], state: dict[str, object]) -> MailError:
+def _rebuild(cls: type[MailError], args: tuple[object, ...]) -> MailError:
     error = cls.__new__(cls, *args)
     error.args = args
-    error.__dict__.update(state)
     return error
 
 
@@ -192,8 +191,8 @@ class MissingExtra(MailError, ImportError):
 
 def attach(error: MailError, **facts: Any) -> None:
     """Fill in facts (`phase`, `server`, `receipt`, `transcript`) that were not known where the error was
-    raised.
+    raised. An error that has no such attribute is left as it is.
     """
     for name, fact in facts.items():
-        if not getattr(error, name, fact):
+        if getattr(error, name, fact) in (None, ""):
             setattr(error, name, fact)

@@ -8,7 +8,6 @@ in clear. No error here repeats a value: who mixes up two lines of a file may ha
 from __future__ import annotations
 
 from mailwright.words.errors import ConfigError
-from mailwright.words.secret import Secret
 from mailwright.words.server import PORTS, TLS, Login, Server, Timeouts
 
 TYPE_CHECKING = False
@@ -58,7 +57,7 @@ def server_from_options(options: Mapping[str, object], called: Called = str) -> 
     return Server(
         host=given.get("host") or ("localhost" if path else ""),
         port=port,
-        security=_security(given, port, login, called),
+        security=_security(given, called),
         login=login,
         tls=_tls(given),
         timeouts=_timeouts(given, called),
@@ -70,14 +69,9 @@ def server_from_options(options: Mapping[str, object], called: Called = str) -> 
     )
 
 
-def stays_here(server: Server) -> bool:
-    """True when what is said to `server` can't leave this machine. A proxy's localhost is another machine."""
-    return server.is_loopback and server.proxy is None
-
-
 def refuse_cleartext(server: Server, encrypted: str) -> None:
     """A login crosses a network only encrypted; `encrypted` tells how this source would say so."""
-    if server.security != "none" or server.login is None or stays_here(server) or server.cleartext_login:
+    if server.security != "none" or server.login is None or server.stays_here or server.cleartext_login:
         return
     raise ConfigError(
         f"The login would go to {server} unencrypted, for everybody on the way to read.",
@@ -118,10 +112,6 @@ def _check_text(name: str, options: Mapping[str, object], called: Called) -> Non
 
 def _login(given: Mapping[str, Any], called: Called) -> Login | None:
     user, password, mechanism = given.get("user"), given.get("password"), given.get("auth")
-    if password is not None and not isinstance(password, (str, Secret)):
-        raise ConfigError(f"{called('password')} is not text.", "Put it in quotation marks.")
-    if password is not None and not password:
-        raise ConfigError(f"{called('password')} is empty.", "Is it filled from a variable that is not set?")
     if mechanism is not None:
         mechanism = mechanism.upper()
         if len(mechanism) > 20 or not set(mechanism) <= _MECHANISM:
@@ -148,22 +138,16 @@ def _port(port: object, called: Called) -> int:
     return port
 
 
-def _security(given: Mapping[str, Any], port: int, login: Login | None, called: Called) -> Any:
+def _security(given: Mapping[str, Any], called: Called) -> Any:
     security = given.get("security")
-    if security is not None:
-        if security.lower() in ("ssl", "ssl/tls"):
-            raise ConfigError(
-                f"{called('security')} is not known.",
-                "What some call SSL is tls: encrypted from the first byte.",
-            )
-        return _word(security, PORTS, called("security"))
-    path, proxy = given.get("path"), given.get("proxy")
-    if path is not None:
-        return "none"
-    if port == PORTS["tls"]:
-        return "tls"
-    host = given.get("host") or ""
-    return "none" if login is None and stays_here(Server(host, 25, "none", proxy=proxy)) else "starttls"
+    if security is None:
+        return ""  # the server knows what is usual
+    if security.lower() in ("ssl", "ssl/tls"):
+        raise ConfigError(
+            f"{called('security')} is not known.",
+            "What some call SSL is tls: encrypted from the first byte.",
+        )
+    return _word(security, PORTS, called("security"))
 
 
 def _word(word: str, known: Iterable[str], name: str) -> Any:

@@ -61,7 +61,8 @@ class Reply:
         code = self.enhanced
         lines = list(self.lines)
         if code:
-            lines = lines[:1] + [line.removeprefix(code).lstrip() for line in lines[1:]]
+            lines = [line.removeprefix(code) if f"{line} ".startswith(f"{code} ") else line for line in lines]
+            lines[0] = self.lines[0]
         return visible(" ".join([str(self.code), *(line.strip() for line in lines if line.strip())]), 300)
 
     def __str__(self) -> str:
@@ -74,10 +75,15 @@ def visible(text: str, limit: int) -> str:
 
     Escapes C0, C1, DEL, and the bidirectional and zero-width controls: server text is hostile input.
     """
-    cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    if cut.isascii() and cut.isprintable():
-        return cut
-    return "".join(c if c.isprintable() and c not in _MISLEADING else _escaped(c) for c in cut)
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
+    pieces = [c if c.isprintable() and c not in _MISLEADING else _escaped(c) for c in text[: limit + 1]]
+    if sum(map(len, pieces)) <= limit:
+        return "".join(pieces)
+    length, kept = 0, 0
+    while (length := length + len(pieces[kept])) < limit:
+        kept += 1
+    return "".join(pieces[:kept]) + "…"
 
 
 def _escaped(character: str) -> str:

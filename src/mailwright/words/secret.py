@@ -1,4 +1,4 @@
-"""A word that must not be shown."""
+"""Words that must not be shown."""
 
 from __future__ import annotations
 
@@ -36,5 +36,22 @@ class Secret:
     def __bool__(self) -> bool:
         return bool(self._text)
 
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
     def __reduce__(self) -> str:
         raise TypeError("a Secret is not pickled: pass the name of its source (variable, file, keyring) instead")
+
+
+class ProxyURL(str):
+    """The URL of a proxy; its ``repr``, and with it that of whatever holds it, does not show the credentials."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        from mailwright.words.url import masked
+
+        return repr(masked(str(self)))

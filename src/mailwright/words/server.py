@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailwright.words.errors import ConfigError
-from mailwright.words.secret import Secret
+from mailwright.words.secret import ProxyURL, Secret
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -115,16 +115,17 @@ class TLS:
 class Server:
     """A mail server to hand messages to.
 
-    `security` is ``"tls"`` (from the first byte, port 465), ``"starttls"`` (required, port 587) or
-    ``"none"``. `port` 0 means the usual one for it. `hello` is the name given in EHLO; by default the address
+    `security` is ``"tls"`` (from the first byte, port 465), ``"starttls"`` (required, port 587) or ``"none"``. Left
+    empty it is ``"tls"`` on port 465, ``"none"`` for what stays on this machine and has no login, and ``"starttls"``
+    everywhere else. `port` 0 means the usual one for it. `hello` is the name given in EHLO; by default the address
     literal of the connected socket (RFC 5321 §4.1.4). `path` is a Unix socket instead of host and port.
-    `proxy` is ``socks5://…`` or ``http://…`` (extra ``proxy``). `cleartext_login` allows a password over an
+    `proxy` is ``http://…``, or ``socks5://…`` with the extra ``proxy``. `cleartext_login` allows a password over an
     unencrypted connection to another machine: an explicit word, never a default.
     """
 
     host: str
     port: int = 0
-    security: Security = "tls"
+    security: Security = ""  # type: ignore[assignment]  # never empty once the value is made
     login: Login | None = None
     tls: TLS = TLS()
     timeouts: Timeouts = Timeouts()
@@ -136,14 +137,20 @@ class Server:
     cleartext_login: bool = False
 
     def __post_init__(self) -> None:
+        if self.path is None:
+            _check_host(self.host)
+        if self.proxy is not None:
+            object.__setattr__(self, "proxy", ProxyURL(self.proxy))
+        if not self.security:
+            object.__setattr__(self, "security", self.usual_security)
         if self.security not in PORTS:
             raise ConfigError(f"security={self.security!r} is not known.", "Use tls, starttls or none.")
+        if self.protocol not in ("smtp", "lmtp"):
+            raise ConfigError(f"protocol={self.protocol!r} is not known.", "Use smtp or lmtp.")
         if not self.port:
             object.__setattr__(self, "port", 24 if self.protocol == "lmtp" else PORTS[self.security])
         if not isinstance(self.port, int) or not 0 < self.port < 65536:
             raise ConfigError(f"{self.port!r} is not a port.", "A port is a number from 1 to 65535.")
-        if self.path is None:
-            _check_host(self.host)
         if self.hello is not None and (not self.hello or not all("!" <= c <= "~" for c in self.hello)):
             raise ConfigError(
                 f"hello={self.hello!a} can't be said in EHLO.",
@@ -158,10 +165,26 @@ class Server:
         return server_from_url(url)
 
     @property
+    def usual_security(self) -> Security:
+        """The security that is meant when nobody says which."""
+        if self.path is not None:
+            return "none"
+        if self.port == PORTS["tls"]:
+            return "tls"
+        return "none" if self.stays_here and self.login is None else "starttls"
+
+    @property
+    def stays_here(self) -> bool:
+        """True when what is said to it can't leave this machine. A proxy's localhost is another machine."""
+        return self.is_loopback and self.proxy is None
+
+    @property
     def is_loopback(self) -> bool:
-        """True when the connection can't leave this machine."""
+        """True when the connection can't leave this machine; one through a proxy can."""
+        if self.path is not None or self.proxy is not None:
+            return self.proxy is None
         host = self.host.rstrip(".").lower()
-        return self.path is not None or host in ("localhost", "::1") or _is_loopback_v4(host)
+        return host in ("localhost", "::1") or _is_loopback_v4(host)
 
     def __str__(self) -> str:
         if self.path is not None:
@@ -171,7 +194,8 @@ class Server:
 
 def _is_loopback_v4(host: str) -> bool:
     parts = host.split(".")
-    return len(parts) == 4 and parts[0] == "127" and all(p.isdigit() and int(p) < 256 for p in parts)
+    # Not just isdigit(): it takes "²", and digits of other scripts that a resolver may read otherwise.
+    return len(parts) == 4 and parts[0] == "127" and all(p.isascii() and p.isdigit() and int(p) < 256 for p in parts)
 
 
 def _check_host(host: str) -> None:

@@ -46,15 +46,15 @@ class Transcript:
 
     def note(self, mark: str, text: str) -> None:
         """Note one line that was said or happened now."""
-        half = self.limit // 2
+        half = max(1, self.limit // 2)
         line = Line(self._clock() - self._start if self._clock else 0.0, mark, text)
         if len(self._first) < half:
             self._first.append(line)
             return
         self._last.append(line)
-        if len(self._last) >= 2 * half:
-            del self._last[:half]
-            self.dropped += half
+        if len(self._last) > half:
+            del self._last[0]
+            self.dropped += 1
 
     def __iter__(self) -> Iterator[Line]:
         yield from self._first

@@ -20,7 +20,7 @@ its encoding, and that is all.
 from __future__ import annotations
 
 from mailwright.words.errors import ConfigError
-from mailwright.words.options import did_you_mean, nearest, refuse_cleartext, server_from_options, stays_here
+from mailwright.words.options import did_you_mean, nearest, refuse_cleartext, server_from_options
 from mailwright.words.server import Server
 
 TYPE_CHECKING = False
@@ -124,7 +124,7 @@ def url_of(server: Server) -> str:
         "proxy": None if server.proxy is None else masked(server.proxy),
         "source_address": server.source_address,
         "auth": login.mechanism if login else None,
-        "security": server.security if scheme == "lmtp" and server.security != _unsaid(server) else None,
+        "security": server.security if scheme == "lmtp" and server.security != server.usual_security else None,
     }
     query = "&".join(f"{name}={_quoted(text, '/:*')}" for name, text in options.items() if text is not None)
     place = _quoted(server.path, "/") if server.path is not None else _userinfo(server) + _place(server)
@@ -319,15 +319,6 @@ def _place(server: Server) -> str:
     if ":" not in server.host:
         return f"{server.host}:{server.port}"
     return f"[{server.host.replace('%', '%25')}]:{server.port}"
-
-
-def _unsaid(server: Server) -> str:
-    """The security that a ``lmtp`` URL without the option has."""
-    if server.path is not None:
-        return "none"
-    if server.port == 465:
-        return "tls"
-    return "none" if server.login is None and stays_here(server) else "starttls"
 
 
 def _plain_number(number: float) -> str:

@@ -109,7 +109,7 @@ def test_a_new_connection_that_dies_at_mail_is_not_replaced() -> None:
 
 
 def test_nothing_is_tried_again_behind_the_envelope() -> None:
-    dying = [*HELLO, *one_message(), *one_message()[:-2], Drop()]
+    dying = [*HELLO, *one_message(), *one_message()[:-3], Drop()]
     with listening(dying) as server, Mailer(server) as mailer:
         mailer.send(MESSAGE)
         with pytest.raises(DeliveryError) as caught:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import tempfile
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
@@ -111,14 +112,22 @@ class TestSources:
         with pytest.raises(MessageError, match="Keep it open"):
             bytes(content)
 
-    def test_an_open_file_that_became_shorter(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("data", [b"012", b"0123456789x", b"9876543210"])
+    def test_an_open_file_that_changed(self, tmp_path: Path, data: bytes) -> None:
         path = tmp_path / "log.bin"
         path.write_bytes(b"0123456789")
         with path.open("rb") as file:
             content = Message("ada@example.org", attachments=file).render()
-            os.truncate(path, 3)
-            with pytest.raises(MessageError, match="shorter"):
+            path.write_bytes(data)
+            os.utime(path, ns=(1, 1))
+            with pytest.raises(MessageError, match="changed"):
                 bytes(content)
+
+    def test_an_object_that_can_be_rewound_but_is_no_file(self) -> None:
+        with tempfile.SpooledTemporaryFile() as file:
+            file.write(b"0123456789")
+            file.seek(3)
+            assert one(Attachment(file, "a.bin"))[2] == b"3456789"
 
     @pytest.mark.parametrize("size", [0, 10, 70_000, 3_000_000])
     def test_a_stream_is_read_once_and_kept(self, size: int) -> None:
@@ -280,7 +289,7 @@ class TestGlob:
 class TestNames:
     @given(header_text)
     def test_any_name_is_read_back(self, name: str) -> None:
-        name = name.replace("/", "").replace("\\", "").strip(" ")[:255]
+        name = name.replace("/", "").replace("\\", "")[:255].strip()
         if name in ("", ".", ".."):
             return
         message = Message("ada@example.org", "b@example.net", "x", "y", attachments={name: b"x"})
@@ -340,6 +349,7 @@ class TestTypes:
             ("a.py", "text/x-python"),
             ("a.unknown-ending", "application/octet-stream"),
             ("README", "application/octet-stream"),
+            ("pdf", "application/octet-stream"),
             ("a.mht", "application/octet-stream"),
         ],
     )
@@ -369,6 +379,12 @@ class TestTypes:
         )
         (part,) = back(Message("ada@example.org", text="x", attachments=file)).iter_attachments()
         assert dict(part["Content-Type"].params) == {"charset": "latin-1", "header": 'pre;sent "x"', "name": "a.csv"}
+
+    def test_a_text_file_in_utf8_says_so(self, tmp_path: Path) -> None:
+        for name, data, charset in (("a.md", "ä".encode(), "utf-8"), ("b.md", b"\xe4", None)):
+            (tmp_path / name).write_bytes(data)
+            (part,) = back(Message("ada@example.org", text="x", attachments=tmp_path / name)).iter_attachments()
+            assert (part.get_content_charset(), part.get_payload(decode=True)) == (charset, data)
 
     def test_text_in_utf8_says_so(self) -> None:
         for data, charset in ((b"a,b", "utf-8"), ("ä".encode(), "utf-8"), (b"\xe4", None)):

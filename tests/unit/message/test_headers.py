@@ -266,6 +266,8 @@ class TestLastGate:
             "From: a\r\nSubject: x\r\n\r\n",
             "From: a\r\nSubject: x\r\n \r\n",
             "From: a\r\nSubject: x",
+            "From: a\r\nSubject\r\n",
+            "From: a\r\nSubjects\r\n",
             "From: a\r\nSubject: " + "x" * 990 + "\r\n",
         ],
     )

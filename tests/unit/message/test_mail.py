@@ -255,7 +255,8 @@ mail = mail_object(Message("ada@example.org", "bob@example.net", "Hello", "Hi"),
 bytes(mail.content_for(True))
 mail = mail_object(b"From: a@example.org\\r\\nTo: b@example.org\\r\\n\\r\\nHi", now=0.0, token="t")
 bytes(mail.content_for(False))
-print(sorted({"email", "dataclasses", "inspect", "typing", "asyncio", "ssl", "re", "enum", "pathlib"} & set(sys.modules)))
+print(sorted({"email", "dataclasses", "inspect", "typing", "asyncio", "ssl", "re", "enum", "pathlib"} &
+set(sys.modules)))
 """
     base = "import sys; print(sorted(sys.modules))"
     run = [sys.executable, "-I", "-S", "-c"]

@@ -149,8 +149,11 @@ class TestAttachedMessages:
         assert content.eight_bit
         assert b"Content-Type: message/rfc822" in bytes(content)
 
-    def test_else_as_a_file_that_is_exact(self) -> None:
-        eml = "Subject: a\r\n\r\nGrüße\r\n".encode()
+    @pytest.mark.parametrize(
+        "text", ["Subject: a\r\n\r\nGrüße\r\n", "no message", "From x Mon\nSubject: a\n", ": x\n", ""]
+    )
+    def test_else_as_a_file_that_is_exact(self, text: str) -> None:
+        eml = text.encode()
         part = next(back(message(text="x", attachments=Attachment(eml, "a.eml"))).iter_attachments())
         assert part.get_content_type() == "application/octet-stream"
         assert (part.get_filename(), part.get_payload(decode=True)) == ("a.eml", eml)

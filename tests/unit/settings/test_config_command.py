@@ -100,6 +100,8 @@ def test_nothing_that_steers_a_terminal_is_printed(
     assert main(["config"]) == 0
     path.write_text('default = "\\u001b"\n[accounts."\\u001b[31mred"]\nhost = "h"\n[accounts.x]\n"\\u001b" = 1\n')
     assert main(["config"]) == 78
+    path.write_text("SMTP_HOST=h\n")
+    assert main(["config", "--env-file", str(path)]) == 0
     out, err = capsys.readouterr()
     assert not set("\x1b\x07\x9b\u202e") & set(out + err)
 

@@ -33,9 +33,9 @@ def refusal(config: Path, text: str, account: str | None = None, **environ: str)
 @pytest.mark.parametrize(
     ("account", "server"),
     [
-        ('url = "smtps://h"', Server("h")),
-        ('url = "smtps://ada:pw@h?hello=me"', Server("h", login=Login("ada", "pw"), hello="me")),
-        ('url = "smtps://ada@h"\npassword = "pw"', Server("h", login=Login("ada", "pw"))),
+        ('url = "smtps://h"', Server("h", security="tls")),
+        ('url = "smtps://ada:pw@h?hello=me"', Server("h", security="tls", login=Login("ada", "pw"), hello="me")),
+        ('url = "smtps://ada@h"\npassword = "pw"', Server("h", security="tls", login=Login("ada", "pw"))),
         ('host = "h"', Server("h", 587, "starttls")),
         ('host = "h"\nport = 465', Server("h", 465, "tls")),
         ('host = "localhost"\nport = 1025', Server("localhost", 1025, "none")),
@@ -46,13 +46,16 @@ def refusal(config: Path, text: str, account: str | None = None, **environ: str)
         ('host = "h"\ntimeout = 30', Server("h", 587, "starttls", timeouts=Timeouts(total=30))),
         (
             'url = "smtps://h"\ntimeouts = {connect = 3, total = 9.5}',
-            Server("h", timeouts=Timeouts(connect=3, total=9.5)),
+            Server("h", security="tls", timeouts=Timeouts(connect=3, total=9.5)),
         ),
-        ('url = "smtps://h"\nserver_name = "other"', Server("h", tls=TLS(name="other"))),
-        ('url = "smtps://h"\nca_file = "/etc/ca.pem"', Server("h", tls=TLS(ca_file="/etc/ca.pem"))),
-        ('url = "smtps://h"\nauth = "external"', Server("h", login=Login("", mechanism="EXTERNAL"))),
-        ('url = "smtps://ada@h"\nauth = "external"', Server("h", login=Login("ada", mechanism="EXTERNAL"))),
-        ('url = "smtps://h"\nproxy = "socks5://p:1"', Server("h", proxy="socks5://p:1")),
+        ('url = "smtps://h"\nserver_name = "other"', Server("h", security="tls", tls=TLS(name="other"))),
+        ('url = "smtps://h"\nca_file = "/etc/ca.pem"', Server("h", security="tls", tls=TLS(ca_file="/etc/ca.pem"))),
+        ('url = "smtps://h"\nauth = "external"', Server("h", security="tls", login=Login("", mechanism="EXTERNAL"))),
+        (
+            'url = "smtps://ada@h"\nauth = "external"',
+            Server("h", security="tls", login=Login("ada", mechanism="EXTERNAL")),
+        ),
+        ('url = "smtps://h"\nproxy = "socks5://p:1"', Server("h", security="tls", proxy="socks5://p:1")),
     ],
 )
 def test_an_account_means_its_server(config: Path, account: str, server: Server) -> None:

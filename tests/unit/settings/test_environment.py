@@ -28,8 +28,8 @@ def refusal(**variables: str) -> str:
 @pytest.mark.parametrize(
     ("variables", "server"),
     [
-        ({"MAILWRIGHT_URL": "smtps://ada:pw@h"}, Server("h", login=Login("ada", "pw"))),
-        ({"MAILWRIGHT_URL": "smtps://h\n"}, Server("h")),
+        ({"MAILWRIGHT_URL": "smtps://ada:pw@h"}, Server("h", security="tls", login=Login("ada", "pw"))),
+        ({"MAILWRIGHT_URL": "smtps://h\n"}, Server("h", security="tls")),
         ({"SMTP_HOST": "h"}, Server("h", 587, "starttls")),
         ({"SMTP_HOST": "h", "SMTP_PORT": "465"}, Server("h", 465, "tls")),
         ({"SMTP_HOST": "h", "SMTP_PORT": "25"}, Server("h", 25, "starttls")),
@@ -75,7 +75,7 @@ def test_a_url_speaks_alone() -> None:
     settings = from_environment(
         MAILWRIGHT_URL="smtps://h", SMTP_HOST="other", SMTP_USER="ada", SMTP_PASSWORD="pw", SENDER_EMAIL="a@example.org"
     )
-    assert settings.server == Server("h")
+    assert settings.server == Server("h", security="tls")
     assert settings.sender == "a@example.org"
 
 
@@ -196,7 +196,7 @@ def test_systemd_credentials(tmp_path: Path) -> None:
 
     (tmp_path / "mailwright_url").write_text("smtps://bob:staple@h\n")
     settings = from_environment(**here)
-    assert settings.server == Server("h", login=Login("bob", "staple"))
+    assert settings.server == Server("h", security="tls", login=Login("bob", "staple"))
     assert settings.origins["host"] == "credential mailwright_url"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -103,7 +104,13 @@ def test_text_is_for_the_shell_and_words_are_not() -> None:
 
 
 def test_a_command_gets_no_input() -> None:
-    assert python("import sys; print(repr(sys.stdin.read()))").fetch().reveal() == "''"
+    program = (
+        "import sys; from mailwright.mailer.files import Command\n"
+        "code = 'import sys; print(repr(sys.stdin.read()))'\n"
+        "print(Command((sys.executable, '-c', code)).fetch().reveal(), sys.stdin.read())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input="the message", capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("'' the message\n", "")
 
 
 @pytest.mark.parametrize(
@@ -198,6 +205,18 @@ def test_the_keyring_gives_the_password(keyring_in_memory) -> None:  # type: ign
     with pytest.raises(ConfigError, match="RuntimeError") as caught:
         KeyringEntry("locked", "ada").fetch()
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("entry", "service"), [("true", "mailwright"), ('"mail at work"', "mail at work")])
+def test_an_account_names_its_keyring_entry(  # type: ignore[no-untyped-def]
+    keyring_in_memory, tmp_path: Path, entry: str, service: str
+) -> None:
+    keyring_in_memory.set_password(service, "ada", "correct horse")
+    config = tmp_path / "config.toml"
+    config.write_text(f'[accounts.work]\nurl = "smtps://ada@h"\npassword = {{keyring = {entry}}}\n')
+    settings = resolve(environ={}, files=[str(config)])
+    assert settings.origins["password"].startswith(f"keyring entry {service}, account work in")
+    assert settings.server.login.password.reveal() == "correct horse"  # type: ignore[union-attr]
 
 
 def test_without_the_package_the_keyring_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,7 +76,7 @@ def test_half_a_source_is_not_completed_by_another(everything: dict[str, Any]) -
     del everything["server"], everything["dotenv"]
     environ = {"SMTP_USER": "ada", "SMTP_PASSWORD": "secret", "SENDER_EMAIL": "ada@example.org"}
     settings = resolve(**everything | {"environ": environ})
-    assert settings.server == Server("user.user", login=Login("user", "pw"))
+    assert settings.server == Server("user.user", security="tls", login=Login("user", "pw"))
     assert settings.sender == "user@user.example"
     with pytest.raises(ConfigError, match="A user is named, but no password"):
         resolve(server="smtps://ada@h", **everything)
@@ -104,15 +104,15 @@ def test_the_place_of_the_platform_is_found(tmp_path: Path) -> None:
 
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILWRIGHT_URL", "smtps://from-process.example")
-    assert resolve().server == Server("from-process.example")
+    assert resolve().server == Server("from-process.example", security="tls")
 
 
 def test_arguments(everything: dict[str, Any]) -> None:
-    server = Server("h", login=Login("ada", "pw"))
+    server = Server("h", security="tls", login=Login("ada", "pw"))
     settings = resolve(server=server, environ={})
     assert settings.server is server and settings.origins["host"] == "server argument"
     assert resolve(server="smtps://ada@h", password="pw", environ={}).server == server
-    assert resolve(server=Server("h", login=Login("ada")), password="pw", environ={}).server == server
+    assert resolve(server=Server("h", security="tls", login=Login("ada")), password="pw", environ={}).server == server
 
     settings = resolve(server="smtps://h", sender="ada@example.org", environ=everything["environ"])
     assert (settings.sender, settings.origins["sender"]) == ("ada@example.org", "sender argument")
@@ -124,6 +124,9 @@ def test_a_password_completes_the_account_that_the_call_names(tmp_path: Path) ->
     (tmp_path / "c.toml").write_text('[accounts.a]\nurl = "smtps://ada@h"\n')
     files = [str(tmp_path / "c.toml")]
     assert resolve(account="a", password="pw", environ={}, files=files).server.login == Login("ada", "pw")
+    (tmp_path / "c.toml").write_text('[accounts.a]\nurl = "smtps://ada@h"\npassword = {file = "pw"}\n')
+    with pytest.raises(ConfigError, match="has a password already"):
+        resolve(account="a", password="pw", environ={}, files=files)
     with pytest.raises(ConfigError, match=r"not sent to the one of account a in .*server= or account="):
         resolve(password="pw", environ={}, files=files)
 
@@ -135,7 +138,7 @@ def test_a_password_completes_the_account_that_the_call_names(tmp_path: Path) ->
         ({"server": "smtps://ada:pw@h", "password": "pw"}, "given twice"),
         ({"server": "smtps://h", "password": "pw"}, "no user"),
         ({"server": "smtps://ada@h", "password": ""}, "password is empty"),
-        ({"server": Server("h"), "password": "pw"}, "no login"),
+        ({"server": Server("h", security="tls"), "password": "pw"}, "no login"),
         ({"server": Server("h", login=Login("a", "b")), "password": "pw"}, "already"),
         ({"server": Server("h", login=Login("a", token="b")), "password": "pw"}, "already"),
         ({"server": Server("h", 25, "none", Login("a", "b"))}, "unencrypted"),

@@ -22,26 +22,38 @@ from mailwright.words.value import replace
         ("smtp://localhost:1025", Server("localhost", 1025, "starttls")),
         ("smtp+plain://mail.example.org", Server("mail.example.org", 25, "none")),
         ("SMTPS://mail.example.org/", Server("mail.example.org", 465, "tls")),
-        ("smtps://ada:secret@mail.example.org", Server("mail.example.org", login=Login("ada", "secret"))),
-        ("smtps://ada%40example.org:a%3Ab%2F@h", Server("h", login=Login("ada@example.org", "a:b/"))),
-        ("smtps://ada:one:two+three@h", Server("h", login=Login("ada", "one:two+three"))),
-        ("smtps://ada:p%C3%A4ss@h", Server("h", login=Login("ada", "päss"))),
-        ("smtps://ada@h", Server("h", login=Login("ada"))),
+        (
+            "smtps://ada:secret@mail.example.org",
+            Server("mail.example.org", security="tls", login=Login("ada", "secret")),
+        ),
+        ("smtps://ada%40example.org:a%3Ab%2F@h", Server("h", security="tls", login=Login("ada@example.org", "a:b/"))),
+        ("smtps://ada:one:two+three@h", Server("h", security="tls", login=Login("ada", "one:two+three"))),
+        ("smtps://ada:p%C3%A4ss@h", Server("h", security="tls", login=Login("ada", "päss"))),
+        ("smtps://ada@h", Server("h", security="tls", login=Login("ada"))),
         ("smtp+plain://ada:secret@127.0.0.1:25", Server("127.0.0.1", 25, "none", Login("ada", "secret"))),
-        ("smtps://[2001:db8::1]:2465", Server("2001:db8::1", 2465)),
+        ("smtps://[2001:db8::1]:2465", Server("2001:db8::1", 2465, "tls")),
         ("smtp://[fe80::1%25eth0]", Server("fe80::1%eth0", 587, "starttls")),
         (
             "smtps://h?hello=me.example.org&timeout=2.5",
-            Server("h", hello="me.example.org", timeouts=Timeouts(total=2.5)),
+            Server("h", security="tls", hello="me.example.org", timeouts=Timeouts(total=2.5)),
         ),
-        ("smtps://h?ca_file=/etc/ssl/own%20ca.pem", Server("h", tls=TLS(ca_file="/etc/ssl/own ca.pem"))),
-        ("smtps://h?pin=" + "AB" * 32, Server("h", tls=TLS(pin="ab" * 32))),
-        ("smtps://h?server_name=other.example", Server("h", tls=TLS(name="other.example"))),
-        ("smtps://h?certificate=me.pem&key=me.key", Server("h", tls=TLS(certificate="me.pem", key="me.key"))),
-        ("smtps://h?proxy=socks5://127.0.0.1:1080", Server("h", proxy="socks5://127.0.0.1:1080")),
-        ("smtps://h?source_address=192.0.2.1", Server("h", source_address="192.0.2.1")),
-        ("smtps://ada:pw@h?auth=scram-sha-256", Server("h", login=Login("ada", "pw", mechanism="SCRAM-SHA-256"))),
-        ("smtps://h?auth=EXTERNAL", Server("h", login=Login("", mechanism="EXTERNAL"))),
+        (
+            "smtps://h?ca_file=/etc/ssl/own%20ca.pem",
+            Server("h", security="tls", tls=TLS(ca_file="/etc/ssl/own ca.pem")),
+        ),
+        ("smtps://h?pin=" + "AB" * 32, Server("h", security="tls", tls=TLS(pin="ab" * 32))),
+        ("smtps://h?server_name=other.example", Server("h", security="tls", tls=TLS(name="other.example"))),
+        (
+            "smtps://h?certificate=me.pem&key=me.key",
+            Server("h", security="tls", tls=TLS(certificate="me.pem", key="me.key")),
+        ),
+        ("smtps://h?proxy=socks5://127.0.0.1:1080", Server("h", security="tls", proxy="socks5://127.0.0.1:1080")),
+        ("smtps://h?source_address=192.0.2.1", Server("h", security="tls", source_address="192.0.2.1")),
+        (
+            "smtps://ada:pw@h?auth=scram-sha-256",
+            Server("h", security="tls", login=Login("ada", "pw", mechanism="SCRAM-SHA-256")),
+        ),
+        ("smtps://h?auth=EXTERNAL", Server("h", security="tls", login=Login("", mechanism="EXTERNAL"))),
         ("lmtp://localhost", Server("localhost", 24, "none", protocol="lmtp")),
         ("lmtp://h", Server("h", 24, "starttls", protocol="lmtp")),
         ("lmtp://h:465", Server("h", 465, "tls", protocol="lmtp")),
@@ -235,10 +247,15 @@ def test_any_text_is_a_server_or_a_config_error(text: str) -> None:
     )
 
 
+@pytest.mark.parametrize("url", ["lmtp://h:465", "lmtp://h:465?security=starttls", "lmtp://[fe80::1%25eth0]:24"])
+def test_an_lmtp_url_says_no_more_than_it_must(url: str) -> None:
+    assert url_of(server_from_url(url)) == url
+
+
 def test_showing_masks_secrets() -> None:
     server = Server("h", login=Login("ada", token="canary"), proxy="socks5://user:canary@proxy:1080")
     assert "canary" not in url_of(server) and "ada:***@h" in url_of(server)
-    assert url_of(replace(server, login=Login("ada", "canary"), proxy=None)) == "smtps://ada:***@h:465"
+    assert url_of(replace(server, login=Login("ada", "canary"), proxy=None)) == "smtp://ada:***@h:587"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""Plain sockets, connected: to a path, through a proxy, or to the first address that answers (RFC 8305)."""
+
+from __future__ import annotations
+
+import socket
+
+from mailwright.drivers.needs import Resolve, Through, Wait
+from mailwright.drivers.racing import Attempts, in_turn, unreachable
+from mailwright.steps import Connect, Peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mailwright.drivers.needs import Waiting
+
+
+def connect(step: Connect, until: float, clock: Callable[[], float]) -> Waiting[tuple[socket.socket, Peer]]:
+    """A connected socket, made before `until` (a time of `clock`). Raises `ConnectError`."""
+    if step.path is not None:
+        return _connect_path(step.path)
+    if step.proxy is not None:
+        sock = yield Through(step, until - clock())
+        return sock, Peer(step.host, "")
+    try:
+        found = yield Resolve(step.host, step.port, until)
+    except (OSError, UnicodeError) as problem:
+        raise unreachable(step, [(step.host, problem)]) from problem
+    return (yield from _race(step, Attempts(in_turn(found)), until, clock))
+
+
+def _connect_path(path: str) -> tuple[socket.socket, Peer]:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        sock.connect(path)
+    except OSError as problem:
+        sock.close()
+        raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
+    return sock, Peer("", "")
+
+
+def _race(
+    step: Connect, attempts: Attempts, until: float, clock: Callable[[], float]
+) -> Waiting[tuple[socket.socket, Peer]]:
+    """Happy eyeballs (RFC 8305): a further address is tried when one fails, or after a quarter of a second of
+    silence.
+    """
+    pending: dict[socket.socket, Any] = {}
+    try:
+        while True:
+            now = clock()
+            if now >= until:
+                raise unreachable(step, attempts.failed_with(TimeoutError(), pending.values()))
+            if attempts.due(now, bool(pending)) and (address := attempts.next(now)) is not None:
+                sock = _begin(address, attempts, step.source_address)
+                if sock is not None:
+                    pending[sock] = address
+                continue
+            if not pending:
+                raise unreachable(step, attempts.failures)
+            for sock in (yield Wait((), tuple(pending), min(until, attempts.next_due))):
+                address = pending.pop(sock)
+                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if not error:
+                    return _won(sock)
+                sock.close()
+                attempts.failed(address, OSError(error, _strerror(error)))
+    finally:
+        for sock in pending:
+            sock.close()
+
+
+def _strerror(error: int) -> str:
+    from os import strerror
+
+    return strerror(error)
+
+
+def _begin(address: Any, attempts: Attempts, source: str | None) -> socket.socket | None:
+    family, kind, protocol, _, place = address
+    sock = None
+    try:
+        sock = socket.socket(family, kind, protocol)
+        sock.setblocking(False)
+        if source:
+            sock.bind((source, 0))
+        sock.connect(place)
+    except BlockingIOError:
+        pass
+    except OSError as problem:
+        if sock is not None:
+            sock.close()
+        attempts.failed(address, problem)
+        return None
+    return sock
+
+
+def _won(sock: socket.socket) -> tuple[socket.socket, Peer]:
+    # Commands are small and waited for: Nagle's algorithm would hold them back (40 ms each with delayed
+    # ACKs).
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return sock, Peer(sock.getpeername()[0], sock.getsockname()[0])

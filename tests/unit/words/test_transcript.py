@@ -1,0 +1,82 @@
+"""The transcript keeps the beginning and the end of a talk, and no more than it may."""
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailwright.words.transcript import Line, Transcript
+
+
+@given(st.integers(2, 60), st.integers(0, 300))
+def test_never_holds_more_than_its_limit(limit: int, count: int) -> None:
+    transcript = Transcript(limit=limit)
+    for number in range(count):
+        transcript.note("C", str(number))
+        assert len(transcript) <= limit
+        assert len(transcript) + transcript.dropped == number + 1
+
+
+def test_the_lines_in_the_middle_are_dropped_and_counted() -> None:
+    transcript = Transcript(limit=6)
+    for number in range(20):
+        transcript.note("S", f"line {number}")
+    assert [line.text for line in transcript] == [
+        "line 0", "line 1", "line 2", "(14 lines left out)", "line 17", "line 18", "line 19"
+    ]  # fmt: skip
+    assert len(transcript) == 6
+    assert transcript.dropped == 14
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3])
+def test_a_tiny_limit_is_no_leak(limit: int) -> None:
+    transcript = Transcript(limit=limit)
+    for number in range(100):
+        transcript.note("C", str(number))
+    assert len(transcript) <= max(limit, 2)
+    assert next(iter(transcript)).text == "0"
+    assert list(transcript)[-1].text == "99"
+
+
+def test_times_count_from_the_beginning() -> None:
+    times = iter([100.0, 100.5, 102.25])
+    transcript = Transcript(lambda: next(times))
+    transcript.note("S", "220 hello")
+    transcript.note("C", "EHLO me")
+    assert [line.seconds for line in transcript] == [0.5, 2.25]
+    assert str(transcript) == "   0.500 S 220 hello\n   2.250 C EHLO me"
+
+
+def test_without_a_clock_every_line_is_at_zero() -> None:
+    transcript = Transcript()
+    transcript.note("*", "TLS 1.3")
+    assert list(transcript) == [Line(0.0, "*", "TLS 1.3")]
+    assert repr(transcript) == "<Transcript of 1 lines>"
+
+
+def test_an_empty_one_is_empty() -> None:
+    assert list(Transcript()) == []
+    assert str(Transcript()) == ""
+    assert len(Transcript()) == 0
+
+
+@given(st.text(max_size=1000))
+def test_a_line_is_safe_to_print(text: str) -> None:
+    shown = str(Line(1.5, "S", text))
+    assert shown.isprintable()
+    assert shown.startswith("   1.500 S ")
+    assert len(shown) <= 411
+
+
+def test_is_pickled_without_its_clock() -> None:
+    transcript = Transcript(lambda: 3.0, limit=4)
+    for number in range(9):
+        transcript.note("C", str(number))
+    back = pickle.loads(pickle.dumps(transcript))
+    assert list(back) == list(transcript)
+    assert (back.dropped, back.limit) == (transcript.dropped, 4)
+    back.note("C", "later")
+    assert list(back)[-1] == Line(0.0, "C", "later")

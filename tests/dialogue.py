@@ -1,19 +1,21 @@
 """Dialogues as tests: what the server says and what the client must say, played over every driver.
 
 A script is a list of turns. The same script runs in memory (as written, byte by byte, and cut at odd places) and over
-real sockets with the blocking and the asyncio driver.
+real sockets with the blocking, the asyncio and the Trio driver.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import trio
+
 from mailwright.drivers import aio, memory, sync
+from mailwright.drivers import trio as trio_driver
 from mailwright.mailer.delivering import deliver
 from mailwright.message.mail import MailObject, mail_object
 from mailwright.smtp.session import Session
@@ -202,7 +204,7 @@ class Played:
         return self.result
 
 
-STAGES = ("memory", "bytes", "sevens", "sync", "aio")
+STAGES = ("memory", "bytes", "sevens", "sync", "aio", "trio")
 _SEGMENTS = {"memory": 0, "bytes": 1, "sevens": 7}
 
 
@@ -248,7 +250,7 @@ def _over_sockets(script: Script, client: Any, server: Server, stage: str) -> Pl
         thread.start()
         server = replace(server, port=listener.getsockname()[1])
         session = Session(server)
-        result = _run_sync(client, session) if stage == "sync" else asyncio.run(_run_aio(client, session))
+        result = _ON_SOCKETS[stage](client, session)
         thread.join(30)
         assert not thread.is_alive(), "the script did not end"
     for problem in problems:
@@ -267,16 +269,34 @@ def _run_sync(client: Any, session: Session) -> Any:
         link.close()
 
 
-async def _run_aio(client: Any, session: Session) -> Any:
-    link = aio.Link()
-    try:
-        return await aio.run(client(session), link)
-    except Exception as error:
-        return error
-    finally:
-        link.close()
-        with contextlib.suppress(Exception):
-            await asyncio.sleep(0)
+def _run_aio(client: Any, session: Session) -> Any:
+    async def task() -> Any:
+        link = aio.Link()
+        try:
+            return await aio.run(client(session), link)
+        except Exception as error:
+            return error
+        finally:
+            link.close()
+            await asyncio.sleep(0)  # the transport closes in the next turn of the loop
+
+    return asyncio.run(task())
+
+
+def _run_trio(client: Any, session: Session) -> Any:
+    async def task() -> Any:
+        link = trio_driver.Link()
+        try:
+            return await trio_driver.run(client(session), link)
+        except Exception as error:
+            return error
+        finally:
+            link.close()
+
+    return trio.run(task)
+
+
+_ON_SOCKETS = {"sync": _run_sync, "aio": _run_aio, "trio": _run_trio}
 
 
 RAW = (

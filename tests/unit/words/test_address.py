@@ -7,12 +7,13 @@ import ipaddress
 import pickle
 import sys
 import unicodedata
+from email.errors import NonASCIILocalPartDefect
 from email.policy import SMTPUTF8
 from email.utils import getaddresses
 
 import idna
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailwright.words.address import ATEXT, Address, addresses, is_control, parse_addresses
@@ -49,37 +50,40 @@ ACCEPTED = {  # what is written: the local part and the domain as they go over t
     "ada@ｅxample.org": ("ada", "example.org"),
 }
 
-# What others were misled by; each was a published hole in some program (see the advisories on address parsing of Python,
-# Nodemailer, MimeKit, Jakarta Mail, Ruby's mail), or is a near relative of one.
+# What others were misled by; each was a published hole in some program (see the advisories on address parsing of
+# Python, Nodemailer, MimeKit, Jakarta Mail, Ruby's mail), or is a near relative of one.
 MISLEADING = [
-    "user@good-corp.com(x)evil.com", "user@good-corp.com (x) evil.com", "user(x)@good-corp.com", "(x)user@good-corp.com",
-    "user@(x)good-corp.com", "user@good-corp.com(x)", "user @good-corp.com", "user@ good-corp.com", "user@good-corp .com",
-    "user@good-corp. com", "user@good-corp\r\n .com", "user@good-corp\r\n\t.com", "us er@good-corp.com",
-    "user@good-corp.com evil.com", "user@good-corp.com@evil.com", "user@evil.com,@good-corp.com",
-    "<user@evil.com>@good-corp.com", "user@good-corp.com<user@evil.com", "user@good-corp.com> <user@evil.com>",
-    "user@evil.com<user@good-corp.com>", "user@good-corp.com;evil.com", "user@good-corp.com:25", "@relay.com:user@evil.com",
-    "<@relay.com:user@evil.com>", "user%evil.com@good-corp.com@x", "group: user@evil.com;", "user@[good-corp.com]",
-    "user@[192.0.2.1", "user@192.0.2.1]", "user@192.0.2.1", "user@[192.0.2.1]evil.com", "user@[1.2.3]", "user@[300.1.1.1]",
+    "user@good-corp.com(x)evil.com", "user@good-corp.com (x) evil.com", "user(x)@good-corp.com",
+    "(x)user@good-corp.com", "user@(x)good-corp.com", "user@good-corp.com(x)", "user @good-corp.com",
+    "user@ good-corp.com", "user@good-corp .com", "user@good-corp. com", "user@good-corp\r\n .com",
+    "user@good-corp\r\n\t.com", "us er@good-corp.com", "user@good-corp.com evil.com", "user@good-corp.com@evil.com",
+    "user@evil.com,@good-corp.com", "<user@evil.com>@good-corp.com", "user@good-corp.com<user@evil.com",
+    "user@good-corp.com> <user@evil.com>", "user@evil.com<user@good-corp.com>", "user@good-corp.com;evil.com",
+    "user@good-corp.com:25", "@relay.com:user@evil.com", "<@relay.com:user@evil.com>",
+    "user%evil.com@good-corp.com@x", "group: user@evil.com;", "user@[good-corp.com]", "user@[192.0.2.1",
+    "user@192.0.2.1]", "user@192.0.2.1", "user@[192.0.2.1]evil.com", "user@[1.2.3]", "user@[300.1.1.1]",
     "user@[IPv6:1.2.3.4]", "user@[IPv6:fe80::1%eth0]", "user@[::1]", "user@[IPv6:::1].evil.com", "user@[tag:x]",
-    'a@gmail.com x"@internal', '"a@gmail.com x"x@internal', '"a"@gmail.com"@internal', '"a@gmail.com', '"a\\"@gmail.com',
-    '""@good-corp.com', '"@good-corp.com', '"a""b"@good-corp.com', '"a".b@good-corp.com', 'a."b"@good-corp.com',
-    '"a\r\nRCPT TO:<x@evil.com>"@good-corp.com', '"a\r\n b"@good-corp.com', '"a\\\r"@good-corp.com',
-    "user@good-corp.com\r\nRCPT TO:<x@evil.com>", "user@good-corp.com\n", "\nuser@good-corp.com", "user@good-corp.com\0",
-    "user\0@evil.com@good-corp.com", "user@good-corp.com\u2028", "user\u2028@good-corp.com", "user@good\u0085corp.com",
-    "user@good-corp\u200d.com", "user@good\u200ccorp.com", "user@good\u00adcorp.com", "user@good\u200bcorp.com",
-    "user@\ufeffgood-corp.com", "user@good\u2060corp.com", "user@good\u180ecorp.com", "user@good\ufe0fcorp.com",
-    "user@good\u034fcorp.com", "user@good\u3164corp.com", "user@good\u115fcorp.com", "user@good\U000e0100corp.com",
-    "user@good\u202ecorp.com", "user\u200d@good-corp.com", "user@good\u00a0corp.com", "user@good-corp.com\u00a0",
-    "user@good-corp.com\u3000", "user@℀.com", "user@good／corp.com", "user@good＠evil.com", "user＠evil.com",
-    "user@good-corp．.com", "user@☃.com", "user@-good.com", "user@good-.com", "user@good_corp.com", "user@.good-corp.com",
-    "user@good-corp.com.", "user@good..com", "user@", "@good-corp.com", "@", "user", "", " ", "<>", "user@good-corp.com,,",
+    'a@gmail.com x"@internal', '"a@gmail.com x"x@internal', '"a"@gmail.com"@internal', '"a@gmail.com',
+    '"a\\"@gmail.com', '""@good-corp.com', '"@good-corp.com', '"a""b"@good-corp.com', '"a".b@good-corp.com',
+    'a."b"@good-corp.com', '"a\r\nRCPT TO:<x@evil.com>"@good-corp.com', '"a\r\n b"@good-corp.com',
+    '"a\\\r"@good-corp.com', "user@good-corp.com\r\nRCPT TO:<x@evil.com>", "user@good-corp.com\n",
+    "\nuser@good-corp.com", "user@good-corp.com\0", "user\0@evil.com@good-corp.com", "user@good-corp.com\u2028",
+    "user\u2028@good-corp.com", "user@good\u0085corp.com", "user@good-corp\u200d.com", "user@good\u200ccorp.com",
+    "user@good\u00adcorp.com", "user@good\u200bcorp.com", "user@\ufeffgood-corp.com", "user@good\u2060corp.com",
+    "user@good\u180ecorp.com", "user@good\ufe0fcorp.com", "user@good\u034fcorp.com", "user@good\u3164corp.com",
+    "user@good\u115fcorp.com", "user@good\U000e0100corp.com", "user@good\u202ecorp.com", "user\u200d@good-corp.com",
+    "user@good\u00a0corp.com", "user@good-corp.com\u00a0", "user@good-corp.com\u3000", "user@℀.com",
+    "user@good／corp.com", "user@good＠evil.com", "user＠evil.com", "user@good-corp．.com", "user@☃.com",
+    "user@-good.com", "user@good-.com", "user@good_corp.com", "user@.good-corp.com", "user@good-corp.com.",
+    "user@good..com", "user@", "@good-corp.com", "@", "user", "", " ", "<>", "user@good-corp.com,,",
     ".user@good-corp.com", "user.@good-corp.com", "us..er@good-corp.com", "user@" + "a" * 64 + ".com",
-    "user@" + "ä" * 60 + ".com", "user@" + "a." * 127 + "com", "a" * 65 + "@good-corp.com", "ü" * 33 + "@good-corp.com",
-    "<user@good-corp.com", "user@good-corp.com>", "<<user@good-corp.com>>", "Ada <user@good-corp.com> x", "Ada<>",
-    'Ada "x" <user@good-corp.com>', '"Ada <user@good-corp.com>', '"Ada\\" <user@good-corp.com>', "A\rda <user@good-corp.com>",
-    "Ada (x) <user@good-corp.com>", "Ada, Bob <user@good-corp.com>", "Ada; <user@good-corp.com>", "a@b <user@good-corp.com>",
-    "Ada\u2028 <user@good-corp.com>", '"Ada\r\nBcc: x" <user@good-corp.com>', "user@٣.٣", "user@1.2.3.4", "user@bücher.123",
-    "user@\ud800.com", "\ud800@good-corp.com", "user@xn--ü.com", "user@αa\u05d0.com",
+    "user@" + "ä" * 60 + ".com", "user@" + "a." * 127 + "com", "a" * 65 + "@good-corp.com",
+    "ü" * 33 + "@good-corp.com", "<user@good-corp.com", "user@good-corp.com>", "<<user@good-corp.com>>",
+    "Ada <user@good-corp.com> x", "Ada<>", 'Ada "x" <user@good-corp.com>', '"Ada <user@good-corp.com>',
+    '"Ada\\" <user@good-corp.com>', "A\rda <user@good-corp.com>", "Ada (x) <user@good-corp.com>",
+    "Ada, Bob <user@good-corp.com>", "Ada; <user@good-corp.com>", "a@b <user@good-corp.com>",
+    "Ada\u2028 <user@good-corp.com>", '"Ada\r\nBcc: x" <user@good-corp.com>', "user@٣.٣", "user@1.2.3.4",
+    "user@bücher.123", "user@\ud800.com", "\ud800@good-corp.com", "user@xn--ü.com", "user@αa\u05d0.com",
 ]  # fmt: skip
 
 
@@ -161,8 +165,8 @@ CONTROLS = [chr(number) for number in (*range(0x20), *range(0x7F, 0xA0), 0x2028,
 
 @pytest.mark.parametrize(
     "frame",
-    ["a{}b@example.org", '"a{}b"@example.org', '"a\\{}b"@example.org', "ada@exa{}mple.org", "ada@bü{}cher.org", "A{}a <ada@x.org>",
-     '"A{}a" <ada@x.org>', '"A\\{}a" <ada@x.org>', "ada@[1.2.3{}.4]", "ada@example.org{}", "{}ada@example.org",
+    ["a{}b@example.org", '"a{}b"@example.org', '"a\\{}b"@example.org', "ada@exa{}mple.org", "ada@bü{}cher.org",
+     "A{}a <ada@x.org>", '"A{}a" <ada@x.org>', '"A\\{}a" <ada@x.org>', "ada@[1.2.3{}.4]", "ada@example.org{}", "{}ada@example.org",
      "<ada@example.org>{}"],
 )  # fmt: skip
 def test_a_control_character_is_refused_where_the_address_enters(frame: str) -> None:
@@ -255,62 +259,66 @@ def in_ascii(domain: str) -> str:
 
 
 def taken(text: str) -> list[Address]:
-    """What ours reads; a refusal ends the example, for then nobody is misled."""
+    """What ours reads; nothing after a refusal, for then nobody is misled."""
     try:
         return parse_addresses(text)
     except AddressError:
-        assume(False)
-        raise
+        return []
 
 
-def header_readers(text: str) -> list[tuple[str, str]]:
+def header_reader(text: str) -> list[tuple[str, str]]:
     """Local parts and domains in a To field, as the standard library's new parser reads them."""
     field = SMTPUTF8.header_factory("To", text)
-    assert not field.defects
+    # Its grammar is older than RFC 6531; that is the only defect that it may find in what we take.
+    assert not [defect for defect in field.defects if not isinstance(defect, NonASCIILocalPartDefect)]
     return [(one.username, in_ascii(one.domain)) for one in field.addresses]
+
+
+def test_there_is_enough_to_compare() -> None:
+    """Most of what is drawn below must be taken, and much of it refused, or the comparisons say nothing."""
+    found: list[bool] = []
+
+    @given(nearly())
+    def count(text: str) -> None:
+        found.append(bool(taken(text)))
+
+    count()
+    assert len(found) / 5 < sum(found) < len(found) * 4 / 5
 
 
 @given(nearly())
 def test_the_parser_of_the_standard_library_reads_the_same(text: str) -> None:
-    ours = [(unquoted(one.local), one.domain) for one in taken(text)]
-    assert header_readers(text) == ours
+    if ours := [(unquoted(one.local), one.domain) for one in taken(text)]:
+        assert header_reader(text) == ours
 
 
 @given(st.lists(nearly(), min_size=1, max_size=4).map(", ".join))
 def test_it_reads_the_same_list(text: str) -> None:
-    ours = [(unquoted(one.local), one.domain) for one in taken(text)]
-    assert header_readers(text) == ours
+    if ours := [(unquoted(one.local), one.domain) for one in taken(text)]:
+        assert header_reader(text) == ours
 
 
 @given(nearly())
 def test_the_old_parser_reads_the_same(text: str) -> None:
-    ours = [(unquoted(one.local), one.domain) for one in taken(text)]
-    theirs = [found.rpartition("@") for _, found in getaddresses([text])]
-    assert [(unquoted(local), in_ascii(domain)) for local, _, domain in theirs] == ours
+    if ours := [(unquoted(one.local), one.domain) for one in taken(text)]:
+        theirs = [found.rpartition("@") for _, found in getaddresses([text])]
+        assert [(unquoted(local), in_ascii(domain)) for local, _, domain in theirs] == ours
 
 
 @given(spec)
 def test_an_address_of_the_standard_library_is_taken_as_it_is(text: str) -> None:
-    try:
-        ours = Address(text)
-    except AddressError:
-        assume(False)
-        raise
-    theirs = email.headerregistry.Address("Ada", addr_spec=text)
-    for found in (Address.of(theirs), *addresses(theirs), *addresses([theirs])):
-        assert (unquoted(found.local), found.domain, found.name) == (unquoted(ours.local), ours.domain, "Ada")
+    for ours in taken(text):
+        theirs = email.headerregistry.Address("Ada", unquoted(ours.local), ours.domain)
+        for found in (Address.of(theirs), *addresses(theirs), *addresses([theirs])):
+            assert (unquoted(found.local), found.domain, found.name) == (unquoted(ours.local), ours.domain, "Ada")
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12))
+@given(st.text(st.characters(categories=["Ll", "Lo", "Lm", "Lu", "Mn", "Nd", "Cf", "So"]), min_size=1, max_size=8))
 def test_idna_reads_the_same_domain(text: str) -> None:
-    try:
-        found = Address(f"ada@{text}").domain
-    except AddressError:
-        assume(False)
-        raise
-    assert found == in_ascii(text)
-    assert found.isascii()
-    assert Address(f"ada@{idna.decode(found) if 'xn--' in found else found}").domain == found
+    for one in taken(f"ada@{text}"):
+        assert one.domain == in_ascii(text)
+        assert one.domain.isascii()
+        assert Address(f"ada@{idna.decode(one.domain)}").domain == one.domain
 
 
 @given(nearly())
@@ -326,13 +334,9 @@ def test_what_goes_over_the_wire_is_one_word_of_the_grammar(text: str) -> None:
 
 @given(spec, st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=60))
 def test_an_address_that_is_written_is_read_back(text: str, name: str) -> None:
-    try:
-        one = Address(text, name)
-    except AddressError:
-        assume(False)
-        raise
-    assert Address.parse(str(one)) == one
-    assert parse_addresses(f"{one}, {one},{one}") == [one] * 3
+    for one in (Address(found.spec, name) for found in taken(text)):
+        assert Address.parse(str(one)) == one
+        assert parse_addresses(f"{one}, {one},{one}") == [one] * 3
 
 
 # Names
@@ -395,7 +399,7 @@ def test_the_limits_are_exact() -> None:
         ("ada@example.org", ["ada@example.org"]),
         ("Ada <ada@example.org>, bob@example.org", ["Ada <ada@example.org>", "bob@example.org"]),
         ("ada@example.org,", ["ada@example.org"]),
-        ('"A, B" <ada@example.org>, "x\\", y" <bob@example.org>', ['"A, B" <ada@example.org>', '"x\\", y" <bob@example.org>']),
+        ('"A, B" <ada@example.org>, "x\\", y" <b@example.org>', ['"A, B" <ada@example.org>', '"x\\", y" <b@example.org>']),
         ('"a,b"@example.org, c@example.org', ['"a,b"@example.org', "c@example.org"]),
         (Address("ada@example.org", "Ada"), ["Ada <ada@example.org>"]),
         (("Ada", "ada@example.org"), ["Ada <ada@example.org>"]),
@@ -486,7 +490,7 @@ def test_a_megabyte_of_anything_is_refused(piece: str) -> None:
         f"ada@{text}",
         f"Ada <{text}>",
         f'"{text}" <ada@example.org>',
-        f"{text}<a@b>",
+        f"x{text}<a@b>",
     ):
         with pytest.raises(AddressError) as caught:
             Address.parse(hostile)

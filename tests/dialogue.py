@@ -69,6 +69,20 @@ class Some:
     count: int = 1
 
 
+@dataclass
+class Rest:
+    """The client says what it likes and must close; what it said is kept."""
+
+    octets: bytes = b""
+
+
+@dataclass
+class Do:
+    """Something happens in the world."""
+
+    act: Any
+
+
 class Drop:
     """The server closes the connection."""
 
@@ -142,6 +156,10 @@ class Script:
         elif isinstance(turn, Some):
             await self._fill(turn.count)
             self.arrived = self.arrived[turn.count :]
+        elif isinstance(turn, Rest):
+            await self._rest(turn)
+        elif isinstance(turn, Do):
+            turn.act()
         elif isinstance(turn, Pause):
             await Sleep(turn.seconds)
         elif isinstance(turn, Secure):
@@ -154,6 +172,14 @@ class Script:
             await Close()
             return True
         return False
+
+    async def _rest(self, turn: Rest) -> None:
+        try:
+            while data := await Read(600):
+                self.arrived += data
+        except ConnectionError:
+            pass  # closed in the middle of what was still on its way
+        turn.octets = self.arrived
 
     async def _more(self) -> None:
         data = await Read(3600)
@@ -341,12 +367,14 @@ __all__ = [
     "C",
     "Chunk",
     "Content",
+    "Do",
     "Drop",
     "HangUp",
     "Mismatch",
     "Pause",
     "Played",
     "Raw",
+    "Rest",
     "S",
     "Script",
     "Secure",

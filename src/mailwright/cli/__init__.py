@@ -30,9 +30,9 @@ COMMANDS = {
     "config": "show which server would be used, and where each value comes from",
 }
 WAYS_OUT = (
-    "a password or token must not stand on the command line, where everybody on this machine can read it. "
-    "Nothing was done. Set MAILWRIGHT_URL, or SMTP_HOST with SMTP_USER and SMTP_PASSWORD_FILE, in the environment, "
-    "or name an --account of the configuration file; and take it out of the shell's history."
+    "a secret must not stand on the command line: everybody on this machine can read it there. Nothing was done. "
+    "Set MAILWRIGHT_URL, or SMTP_HOST with SMTP_USER and SMTP_PASSWORD_FILE, in the environment, or name an --account "
+    "of the configuration file; and take it out of the shell's history."
 )
 #: What the name of an option holds that is given a secret, in any tool.
 _SECRET_NAMES = ("pass", "pwd", "secret", "token", "apikey", "api-key")
@@ -91,7 +91,7 @@ def tell(text: str) -> None:
 
 def _dispatch(words: list[str]) -> int:
     if any(map(_is_secret, words)):
-        complain(WAYS_OUT)
+        complain(WAYS_OUT, " ".join(["mailwright", *(word for word in words[:1] if word in COMMANDS)]))
         return USAGE
     if words[:1] == ["help"]:
         words = [*words[1:2], "--help"]

@@ -393,4 +393,4 @@ def _error_facts(error: MailError) -> dict[str, Any]:
         "in_doubt": getattr(error, "in_doubt", False),
     }
     receipt = getattr(error, "receipt", None)
-    return facts | (_facts(receipt) if receipt else {})
+    return facts | (_facts(receipt) if receipt is not None else {})

@@ -53,8 +53,10 @@ class Bodies:
             parts = frame(data, body, end, found.get("boundary", "")) if depth < NESTING_LIMIT else None
             if parts is not None:
                 default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+                related = related or kind == "multipart/related"
                 for part_start, part_end in parts.parts:
-                    self.read(data, part_start, part_end, default, depth + 1, related or kind == "multipart/related")
+                    if part_start < part_end:
+                        self.read(data, part_start, part_end, default, depth + 1, related)
                 return
             kind = "text/plain" if depth < NESTING_LIMIT else "application/octet-stream"
         self._leaf(fields, kind, found, data[body:end], depth, related)

@@ -81,7 +81,8 @@ def _multipart(data: bytes, start: int, end: int, kind: str, boundary: str, path
     done = start if _fits(data[start : found.preamble_end]) else found.preamble_end
     for number, (part_start, part_end) in enumerate(found.parts, 1):
         pieces.append(data[done:part_start])
-        _entity(data, part_start, part_end, default, (*path, number), pieces)
+        if part_start < part_end:
+            _entity(data, part_start, part_end, default, (*path, number), pieces)
         done = part_end
     pieces.append(data[done : found.epilogue_start])
     epilogue = data[found.epilogue_start : end]

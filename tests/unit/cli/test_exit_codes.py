@@ -86,7 +86,9 @@ def test_refusals_of_the_content(reply: Reply | None, code: int, command: Comman
         ([*hello("8BITMIME"), *ENVELOPE, *CONTENT, S("354 again?"), HangUp()], 74),
         ([*hello("SIZE 100"), *QUIT], 69),
     ],
-    ids=str,
+    ids=lambda given: (
+        given if isinstance(given, int) else "-".join(str(getattr(t, "lines", type(t).__name__)) for t in given[-2:])
+    ),
 )
 def test_ways_in_which_a_talk_ends(turns: list[Any], code: int, command: Command) -> None:
     with listening(turns) as server:
@@ -171,7 +173,7 @@ def test_an_attachment_that_is_not_the_same_when_it_is_sent(
     [
         ((*WHO, "--to", "not an address"), b"", 65, "not an address"),
         ((*WHOLE, "--header", "no colon"), b"", 65, "--header"),
-        ((*WHOLE, "--subject", "two\nlines"), b"", 65, "line break"),
+        ((*WHOLE, "--subject", "two\nlines"), b"", 65, "control character"),
         ((*WHOLE, "--attach", "missing.pdf"), b"", 66, "missing.pdf"),
         ((*WHOLE, "--attach", "."), b"", 65, "directory"),
         ((*WHO, "--text-file", "missing.txt"), b"", 66, "missing.txt can't be read"),

@@ -1,5 +1,5 @@
-"""The drivers perform steps alike: one list of cases over the blocking and the asyncio driver, and the memory driver's
-proofs.
+"""The drivers perform steps alike: one list of cases over the blocking, the asyncio and the Trio driver, and the memory
+driver's proofs.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import time
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 import trustme
 
 from mailwright.drivers import aio, memory, sync
+from mailwright.drivers import trio as trio_driver
 from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Outgoing, Read, Sleep, StartTLS, Together, Write
 from mailwright.words.errors import ConnectError, TLSError
 from mailwright.words.server import TLS
 
-DRIVERS = ["sync", "aio"]
+DRIVERS = ["sync", "aio", "trio"]
 
 
 def drive(driver: str, plan: Any) -> Any:
@@ -31,14 +34,16 @@ def drive(driver: str, plan: Any) -> Any:
         finally:
             link.close()
 
-    async def main() -> Any:
-        async_link = aio.Link()
-        try:
-            return await aio.run(plan, async_link)
-        finally:
-            async_link.close()
+    library = {"aio": aio, "trio": trio_driver}[driver]
 
-    return asyncio.run(main())
+    async def main() -> Any:
+        link = library.Link()
+        try:
+            return await library.run(plan, link)
+        finally:
+            link.close()
+
+    return asyncio.run(main()) if driver == "aio" else trio.run(main)
 
 
 @pytest.fixture
@@ -148,6 +153,15 @@ def test_connect_says_why_for_each_address(driver: str) -> None:
     with pytest.raises(ConnectError, match="no such host name|looked up"):
         drive(driver, nowhere())
 
+    async def impossible() -> list[Any]:
+        return await Together((unsayable("x" * 64 + ".example"), unsayable("a..example")))
+
+    async def unsayable(host: str) -> None:
+        await Connect(host, 25, 5)
+
+    for problem in drive(driver, impossible()):
+        assert isinstance(problem, ConnectError) and "no such host name" in str(problem)
+
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_the_race_goes_on_when_one_address_is_silent(driver: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +191,137 @@ def test_the_race_goes_on_when_one_address_is_silent(driver: str, port: int, mon
         assert drive(driver, plan()) == "127.0.0.1"
         for filler in fillers:
             filler.close()
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_act_that_takes_long_may_be_plain_or_awaitable(driver: str) -> None:
+    """The asynchronous drivers call a plain one in a thread; what it returns may still have to be awaited."""
+
+    async def later() -> str:
+        await (asyncio.sleep(0.001) if driver == "aio" else trio.sleep(0.001))
+        return "awaited"
+
+    async def plan() -> list[Any]:
+        plain = await Ask(threading.get_ident, blocking=True)
+        with pytest.raises(KeyError):
+            await Ask(lambda: {}["nothing"], blocking=True)
+        return [plain] if driver == "sync" else [plain, await Ask(later, blocking=True), await Ask(lambda: later())]
+
+    here = threading.get_ident()
+    if driver == "sync":
+        assert drive(driver, plan()) == [here]
+    else:
+        thread, *awaited = drive(driver, plan())
+        assert thread != here and awaited == ["awaited", "awaited"]
+
+
+@pytest.mark.parametrize("driver", ["aio", "trio"])
+def test_a_long_upload_leaves_others_their_turn(driver: str) -> None:
+    """The kernel takes every chunk at once, so that writing never has to wait for it."""
+    library: Any = {"aio": aio, "trio": trio_driver}[driver]
+    turns: list[bool] = []
+    outgoing = Outgoing(b"x" * 100 for _ in range(50))
+
+    async def exchange() -> None:
+        await Connect("127.0.0.1", listener.getsockname()[1], 5)
+        assert await Exchange(outgoing, 5) is None
+
+    async def upload() -> None:
+        link = library.Link()
+        await library.run(exchange(), link)
+        link.close()
+
+    async def other() -> None:
+        while not outgoing.done:
+            turns.append(outgoing.handed > 0)
+            await (asyncio.sleep(0) if driver == "aio" else trio.lowlevel.checkpoint())
+
+    async def with_asyncio() -> None:
+        await asyncio.gather(upload(), other())
+
+    async def with_trio() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(upload)
+            nursery.start_soon(other)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asyncio.run(with_asyncio()) if driver == "aio" else trio.run(with_trio)
+    assert sum(turns) >= 40
+
+
+def test_trio_sleeps_by_its_own_clock() -> None:
+    async def day() -> float:
+        before = await Clock()
+        await Sleep(86400)
+        return (await Clock()) - before
+
+    async def main() -> float:
+        return await trio_driver.run(day(), trio_driver.Link())
+
+    assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) == 86400
+
+
+def test_trio_lets_a_cancellation_through_as_itself(port: int) -> None:
+    """Not in a group, though several tasks wait for it."""
+    caught: list[BaseException] = []
+
+    async def silent() -> None:
+        await Connect("127.0.0.1", port, 5)
+        await Read(60)
+
+    async def several() -> None:
+        await Together((silent(), silent()))
+
+    async def full() -> None:
+        await Connect("127.0.0.1", deaf.getsockname()[1], 5)
+        await Exchange(Outgoing([b"x" * 50_000_000]), 60)
+
+    async def main() -> None:
+        for plan in (silent(), several(), full()):
+            link = trio_driver.Link()
+            with trio.move_on_after(0.05):
+                try:
+                    await trio_driver.run(plan, link)
+                except BaseException as problem:
+                    caught.append(problem)
+                    raise
+            link.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        trio.run(main)
+    assert [type(problem) for problem in caught] == [trio.Cancelled] * 3
+
+
+@pytest.mark.parametrize("driver", ["aio", "trio"])
+def test_closing_a_link_wakes_who_waits_for_it(driver: str, port: int) -> None:
+    library: Any = {"aio": aio, "trio": trio_driver}[driver]
+    connected: list[bool] = []
+
+    async def silent() -> None:
+        await Connect("127.0.0.1", port, 5)
+        connected.append(True)
+        await Read(60)
+
+    async def reader(link: Any) -> None:
+        with pytest.raises(ConnectionAbortedError):
+            await library.run(silent(), link)
+
+    async def closer(link: Any) -> None:
+        while not connected:
+            await (asyncio.sleep(0.001) if driver == "aio" else trio.sleep(0.001))
+        link.close()
+
+    async def with_asyncio() -> None:
+        link = aio.Link()
+        await asyncio.gather(reader(link), closer(link))
+
+    async def with_trio() -> None:
+        link = trio_driver.Link()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reader, link)
+            nursery.start_soon(closer, link)
+
+    asyncio.run(with_asyncio()) if driver == "aio" else trio.run(with_trio)
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import trio
 
-from mailwright import AsyncMailer, ConfigError, DeliveryError, Limits, Mailer, Message, Server
+from mailwright import AsyncMailer, ConfigError, DeliveryError, Limits, Mailer, Message, Server, Timeouts
 from mailwright.drivers import sync
+from mailwright.words.value import replace
 from tests.dialogue import EHLO, C, Content, Drop, HangUp, S, Script
 
 MESSAGE = Message("ada@example.org", "bob@example.org", "Hi", "there")
@@ -138,33 +142,191 @@ def test_threads_share_a_mailer() -> None:
     assert len(results) == count and all(receipt.complete for receipt in results)
 
 
-def test_tasks_share_a_mailer() -> None:
+LIBRARIES = ["asyncio", "trio"]
+
+
+def run_in(library: str, main: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """Run a task with that library."""
+    return asyncio.run(main(*arguments)) if library == "asyncio" else trio.run(main, *arguments)  # type: ignore[arg-type]
+
+
+async def at_once(library: str, *acts: Callable[[], Awaitable[Any]]) -> list[Any]:
+    """The results of several acts side by side, in no particular order."""
+    if library == "asyncio":
+        return await asyncio.gather(*(act() for act in acts))
+    results: list[Any] = []
+
+    async def one(act: Callable[[], Awaitable[Any]]) -> None:
+        results.append(await act())
+
+    async with trio.open_nursery() as nursery:
+        for act in acts:
+            nursery.start_soon(one, act)
+    return results
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_tasks_share_a_mailer(library: str) -> None:
     count = 6
     scripts = [[*HELLO, *one_message(), *QUIT] for _ in range(count)]
 
     async def main(server: Server) -> list[Any]:
         async with AsyncMailer(server, limits=Limits(size=1, messages=1)) as mailer:
-            return await asyncio.gather(*(mailer.send(MESSAGE) for _ in range(count)))
+            return await at_once(library, *[lambda: mailer.send(MESSAGE)] * count)
 
     with listening(*scripts) as server:
-        assert all(receipt.complete for receipt in asyncio.run(main(server)))
+        assert all(receipt.complete for receipt in run_in(library, main, server))
 
 
-def test_a_cancelled_send_says_its_doubt_and_closes() -> None:
-    async def main(server: Server) -> Any:
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_one_connection_for_several_messages_of_a_task(library: str) -> None:
+    async def main(server: Server) -> None:
         async with AsyncMailer(server) as mailer:
-            task = asyncio.create_task(mailer.send(MESSAGE))
-            await asyncio.sleep(0.3)
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError as cancelled:
-                return cancelled.__cause__
-        return None
+            assert (await mailer.send(MESSAGE)).complete and (await mailer.send(MESSAGE)).complete
+            assert "0 connections in use, 1 idle" in repr(mailer)
 
-    with listening([*HELLO, *one_message()[:-1], HangUp()]) as server:
-        cause = asyncio.run(main(server))
+    with listening([*HELLO, *one_message(), *one_message(), *QUIT]) as server:
+        run_in(library, main, server)
+
+
+async def interrupted(library: str, act: Callable[[], Awaitable[Any]], ready: Callable[[], bool]) -> BaseException:
+    """Cancel the act as soon as it is `ready`; gives the cancellation as the act raised it."""
+    caught: list[BaseException] = []
+
+    async def watched() -> None:
+        try:
+            await act()
+        except BaseException as problem:
+            caught.append(problem)
+            raise
+
+    if library == "asyncio":
+        task = asyncio.create_task(watched())
+        while not ready():
+            await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.wait([task])
+    else:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watched)
+            while not ready():
+                await trio.sleep(0.005)
+            nursery.cancel_scope.cancel()
+    (cancelled,) = caught
+    assert type(cancelled) is {"asyncio": asyncio.CancelledError, "trio": trio.Cancelled}[library]
+    return cancelled
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_cancelled_send_says_its_doubt_and_closes(library: str) -> None:
+    content = Content()
+    silent = [*HELLO, *one_message()[:-2], content, HangUp()]
+
+    async def main(server: Server) -> Any:
+        async with AsyncMailer(server, limits=Limits(size=1)) as mailer:
+            cancelled = await interrupted(library, lambda: mailer.send(MESSAGE), lambda: bool(content.octets))
+            assert "0 connections in use, 0 idle" in repr(mailer)
+            assert (await mailer.send(MESSAGE)).complete  # its place is free again
+            return cancelled.__cause__
+
+    with listening(silent, [*HELLO, *one_message(), *QUIT]) as server:
+        cause = run_in(library, main, server)
     assert isinstance(cause, DeliveryError) and cause.in_doubt and cause.phase == "final reply"
+    assert cause.receipt is not None and cause.receipt.outcomes[0].fate == "in doubt"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_send_that_is_cancelled_while_it_says_goodbye_knows_that_it_was_accepted(library: str) -> None:
+    leaving = Heard("QUIT")
+
+    async def main(server: Server) -> Any:
+        async with AsyncMailer(server, limits=Limits(messages=1)) as mailer:
+            cancelled = await interrupted(library, lambda: mailer.send(MESSAGE), lambda: leaving.heard)
+            assert "0 connections in use, 0 idle" in repr(mailer)
+            return cancelled.__cause__
+
+    with listening([*HELLO, *one_message(), leaving, HangUp()]) as server:
+        cause = run_in(library, main, server)
+    assert isinstance(cause, DeliveryError) and not cause.in_doubt and not cause.temporary
+    assert cause.receipt is not None and cause.receipt.complete
+    assert "accepted" in str(cause)
+
+
+class Heard(C):
+    """A line that the client must say, and whether it did."""
+
+    heard = False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "line":
+            object.__setattr__(self, "heard", True)
+        return object.__getattribute__(self, name)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_who_waits_for_a_connection_may_give_up(library: str) -> None:
+    content = Content()
+    silent = [*HELLO, *one_message()[:-2], content, HangUp()]
+
+    async def main(server: Server) -> None:
+        patient = replace(server, timeouts=Timeouts(total=0.5))
+        async with AsyncMailer(patient, limits=Limits(size=1)) as mailer:
+
+            async def send() -> Any:
+                try:
+                    return await mailer.send(MESSAGE)
+                except DeliveryError as error:
+                    return error
+
+            errors = await at_once(library, send, send)
+        waiting = [error for error in errors if "were in use for the whole deadline" in str(error)]
+        assert len(waiting) == 1 and {error.phase for error in errors} == {"connect", "final reply"}
+
+    with listening(silent) as server:
+        run_in(library, main, server)
+
+
+@pytest.mark.parametrize("first", LIBRARIES)
+@pytest.mark.parametrize("second", LIBRARIES)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the first loop ends with a connection still open
+def test_another_event_loop_gets_connections_of_its_own(first: str, second: str) -> None:
+    async def main() -> bool:
+        return bool((await mailer.send(MESSAGE)).complete)
+
+    async def close() -> None:
+        await mailer.close()
+        with pytest.raises(ConfigError, match="closed"):
+            await mailer.send(MESSAGE)
+
+    with listening([*HELLO, *one_message(), HangUp()], [*HELLO, *one_message(), HangUp()]) as server:
+        mailer = AsyncMailer(server)
+        assert run_in(first, main)
+        assert run_in(second, main)
+        run_in(second, close)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_mailer_that_was_never_used_closes(library: str) -> None:
+    async def main() -> None:
+        async with AsyncMailer(Server("127.0.0.1", 9, "none")) as mailer:
+            assert "0 connections" in repr(mailer)
+
+    run_in(library, main)
+
+
+def test_neither_library_is_imported_to_find_out_which_runs() -> None:
+    code = (
+        "import sys, {library}\nfrom mailwright import AsyncMailer, Server\n"
+        "async def main():\n"
+        "    async with AsyncMailer(Server('127.0.0.1', 9, 'none')): pass\n"
+        "{run}\nprint([m for m in ('asyncio', 'trio', 'sniffio') if m in sys.modules])"
+    )
+    for library, run in (("asyncio", "asyncio.run(main())"), ("trio", "trio.run(main)")):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(library=library, run=run)],
+            capture_output=True, text=True, timeout=60, check=True,
+        )  # fmt: skip
+        assert ("trio" if library == "asyncio" else "asyncio") not in done.stdout
 
 
 def _in_a_child(mailer: Mailer, pipe: Any) -> None:
@@ -206,9 +368,6 @@ def test_a_closed_mailer_says_so() -> None:
 
 
 def test_the_total_deadline_ends_a_send() -> None:
-    from mailwright import Timeouts
-    from mailwright.words.value import replace
-
     with listening([*HELLO, C("MAIL FROM:<ada@example.org>"), HangUp()]) as server:
         patient = replace(server, timeouts=Timeouts(total=0.3))
         with Mailer(patient) as mailer, pytest.raises(DeliveryError) as caught:

@@ -33,6 +33,8 @@ class Link(asyncio.Protocol):
         self.secured = Secured()
         self.deadline: float | None = None
         self._transport: asyncio.Transport | None = None
+        self._sock: socket.socket | None = None
+        self._home: Any = (0, None)
         self._fresh()
 
     def _fresh(self) -> None:
@@ -193,6 +195,7 @@ class Link(asyncio.Protocol):
         except BaseException:
             sock.close()
             raise
+        self._sock, self._home = sock, current()
         if step.path is not None or sock.family not in (socket.AF_INET, socket.AF_INET6):
             return Peer("", "")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -212,9 +215,18 @@ class Link(asyncio.Protocol):
             waiter.set_exception(ConnectionAbortedError("the connection was closed"))
 
     def abandon(self) -> None:
-        """Forget the connection without a word on the wire: after a fork it belongs to the parent process."""
-        self._transport = None
+        """Let go of the connection, without a word on the wire, from outside of its event loop: that has ended, or
+        is another thread's, or after a fork the parent process's.
+        """
+        transport, sock, (process, loop) = self._transport, self._sock, self._home
+        self._transport = self._sock = None
         self._fresh()
+        if transport is None or sock is None:
+            return
+        if process != os.getpid() or loop.is_closed():
+            sock.close()
+        else:
+            loop.call_soon_threadsafe(transport.abort)
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:

@@ -156,8 +156,8 @@ def _check_finish(session: Session, mechanism: Mechanism) -> None:
 
 
 def _rejected(session: Session, mechanism: Mechanism, reply: Reply) -> LoginError:
-    detail = f" The server's detail: {mechanism.failure}." if mechanism.failure else ""
-    what = f"{session.server} refused the login with {mechanism.name}: {reply}.{detail}"
+    detail = f" ({mechanism.failure})" if mechanism.failure else ""
+    what = f"{session.server} refused the login with {mechanism.name}: {reply}{detail}."
     return LoginError(what, _login_advice(reply), phase=phases.AUTH, server=str(session.server), reply=reply)
 
 

@@ -119,7 +119,9 @@ def test_a_word_that_is_not_understood_is_not_repeated(words: tuple[str, ...], c
         {"MAILWRIGHT_URL": CANARY},
         {"MAILWRIGHT_URL": f"{CANARY}://host"},
         {"MAILWRIGHT_URL": f"smtp+plain://ada:{CANARY}@smtp.example.org"},
-        {"MAILWRIGHT_URL": f"smtps://127.0.0.1:9?proxy={CANARY}"},
+        {
+            "MAILWRIGHT_URL": f"smtps://127.0.0.1:9?proxy={quote(PROXY.replace('proxy.example.org', '127.0.0.1'), safe='')}"
+        },
         {"MAILWRIGHT_URL": f"smtps://127.0.0.1:9?{CANARY}=1"},
         {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": CANARY, "SMTP_USER": "ada", "SMTP_PASSWORD": CANARY},
         {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "9", "SMTP_USER": "ada", "SMTP_PASSWORD": CANARY},
@@ -144,9 +146,9 @@ def test_a_secret_of_a_file_is_not_printed(tmp_path: Path, command: Command) -> 
     folder.mkdir(parents=True)
     config = folder / "config.toml"
     for text in (
-        f'[account.a]\nhost = "127.0.0.1"\nuser = "ada"\npassword = "{CANARY}"\n',
-        f'[account.a]\nhost = "127.0.0.1"\npassword = {CANARY}\n',
-        f'default = "a"\n[account.a]\nurl = "{URL}"\n',
+        f'[accounts.a]\nhost = "127.0.0.1"\nuser = "ada"\npassword = "{CANARY}"\n',
+        f'[accounts.a]\nhost = "127.0.0.1"\npassword = {CANARY}\n',
+        f'default = "a"\n[accounts.a]\nurl = "{URL}"\n',
         CANARY,
     ):
         config.write_text(text)
@@ -176,7 +178,7 @@ def test_a_server_that_repeats_it_is_masked(command: Command) -> None:
     from base64 import b64encode
 
     plain = b64encode(f"\0ada\0{CANARY}".encode()).decode()
-    turns = [*hello("AUTH PLAIN"), C(f"AUTH PLAIN {plain}"), S(f"535 5.7.8 no, not {CANARY} and not {plain}")]
+    turns = [*hello("AUTH PLAIN"), C(f"AUTH PLAIN {plain}"), S(f"535 5.7.8 no, not {CANARY}")]
     for words in ((), ("--json",)):
         with listening(turns) as server:
             url = f"smtp+plain://ada:{CANARY}@127.0.0.1:{server.port}"

@@ -94,7 +94,7 @@ def test_an_account(tmp_path: Path, command: Command) -> None:
     folder.mkdir(parents=True)
     with Inbox(("ada", "secret"), tls=False) as inbox:
         config = folder / "config.toml"
-        config.write_text(f'[account.work]\nurl = "{inbox.url}"\nsender = "ada@example.org"\n')
+        config.write_text(f'[accounts.work]\nurl = "{inbox.url}"\nsender = "ada@example.org"\n')
         config.chmod(0o600)
         ran = command("send", "--to", "bob@example.org", "--text", "x", "--account", "work", HOME=str(tmp_path))
         assert ran == (0, "", "") and inbox.messages[0].login == "ada"

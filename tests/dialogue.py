@@ -20,7 +20,7 @@ from mailwright.mailer.delivering import deliver
 from mailwright.message.mail import MailObject, mail_object
 from mailwright.smtp.session import Session
 from mailwright.smtp.transaction import Ledger
-from mailwright.steps import Close, Read, Sleep, StartTLS, Write
+from mailwright.steps import BindChannel, Close, Read, Sleep, StartTLS, Write
 from mailwright.words.server import TLS, Server, Timeouts
 
 
@@ -81,6 +81,21 @@ class Do:
     """Something happens in the world."""
 
     act: Any
+
+
+@dataclass
+class Answer:
+    """The client says a line; the server says what ``reply(line)`` gives."""
+
+    reply: Any
+
+
+@dataclass
+class Bound:
+    """`take` is given the server's channel binding of this kind, made from the TLS connection as it is."""
+
+    kind: str
+    take: Any
 
 
 class Drop:
@@ -160,6 +175,10 @@ class Script:
             await self._rest(turn)
         elif isinstance(turn, Do):
             turn.act()
+        elif isinstance(turn, Answer):
+            await Write(turn.reply(await self._line()).encode() + b"\r\n", 60)
+        elif isinstance(turn, Bound):
+            turn.take(await BindChannel(turn.kind))
         elif isinstance(turn, Pause):
             await Sleep(turn.seconds)
         elif isinstance(turn, Secure):
@@ -364,6 +383,8 @@ __all__ = [
     "EHLO",
     "RAW",
     "STAGES",
+    "Answer",
+    "Bound",
     "C",
     "Chunk",
     "Content",

@@ -90,7 +90,7 @@ class Read(Step[bytes]):
 
 @value
 class Write(Step[None]):
-    """Hand over all of `data`; `timeout` seconds without progress are too many.
+    """Hand over all of `data` within `timeout` seconds.
 
     A secret is passed as a `memoryview`, whose ``repr`` shows no octets.
     """
@@ -103,17 +103,18 @@ class Outgoing:
     """Octets on their way out, taken from an iterable of chunks piece by piece.
 
     Survives the step that carries it, so that a plan can stop to look at what arrived and go on. `handed`
-    counts the octets that the operating system took. An error of the iterable (a file that vanished) is
+    counts the octets that the operating system took, `pieces` the chunks that were begun. An error of the iterable (a file that vanished) is
     raised from the step.
     """
 
-    __slots__ = ("_chunks", "_current", "_ended", "handed")
+    __slots__ = ("_chunks", "_current", "_ended", "handed", "pieces")
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks: Iterator[bytes] = iter(chunks)
         self._current: memoryview | None = None
         self._ended = False
         self.handed = 0
+        self.pieces = 0
 
     def peek(self) -> memoryview | None:
         """What is to go out next, or `None` when all was handed over."""
@@ -123,6 +124,7 @@ class Outgoing:
                 self._ended = True
             else:
                 self._current = memoryview(chunk)
+                self.pieces += 1
         return self._current or None
 
     def took(self, count: int) -> None:

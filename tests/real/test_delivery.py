@@ -1,4 +1,4 @@
-"""mailwright against real servers, blocking and async: what arrives is read by an independent parser and compared."""
+"""mailwright against real servers, blocking, under asyncio and under Trio: what arrives is read by an independent parser and compared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from email.parser import BytesParser
 from typing import Any
 
 import pytest
+import trio
 
 from mailwright import TLS, AsyncMailer, Attachment, DeliveryError, Login, Mailer, Message, Server
 from mailwright.words.errors import LoginError, RecipientsRefused, Unsupported
@@ -31,9 +32,9 @@ def server(request: pytest.FixtureRequest) -> RealServer:
     return found
 
 
-@pytest.fixture(params=["blocking", "async"])
+@pytest.fixture(params=["blocking", "asyncio", "trio"])
 def door(request: pytest.FixtureRequest) -> str:
-    """Both doors."""
+    """Every door."""
     return str(request.param)
 
 
@@ -55,7 +56,7 @@ def send(door: str, server: Server, message: Any, **options: Any) -> Receipt:
         async with AsyncMailer(server) as mailer:
             return await mailer.send(message, **options)
 
-    return asyncio.run(task())
+    return asyncio.run(task()) if door == "asyncio" else trio.run(task)
 
 
 def marked() -> str:
@@ -260,3 +261,31 @@ def test_lmtp_has_one_fate_for_each(dovecot: RealServer, door: str) -> None:
     assert caught.value.receipt is not None
     assert [o.fate for o in caught.value.receipt.outcomes] == ["accepted", "refused"]
     assert dovecot.find(mark.encode())
+
+
+def test_require_tls(npm_smtp_server: RealServer, door: str) -> None:
+    mark = marked()
+    message = Message(SENDER, "b@analytical.test", mark, "y", require_tls=True)
+    for server in (
+        reach(npm_smtp_server),
+        Server(
+            npm_smtp_server.host,
+            npm_smtp_server.tls_port or 0,
+            "tls",
+            Login(npm_smtp_server.user or "", npm_smtp_server.password),
+            TLS(ca_file=str(npm_smtp_server.ca_file)),
+        ),
+    ):
+        receipt = send(door, server, message)
+        (said,) = [line for line in str(receipt.transcript).splitlines() if "MAIL FROM" in line]
+        assert receipt.complete and said.endswith(" REQUIRETLS")
+    assert npm_smtp_server.find(mark.encode())
+    with pytest.raises(Unsupported, match="REQUIRETLS"):
+        send(door, Server(npm_smtp_server.host, npm_smtp_server.port, "none"), message)
+
+
+def test_require_tls_where_it_is_not_offered(postfix: RealServer, door: str) -> None:
+    mark = marked()
+    with pytest.raises(Unsupported, match="REQUIRETLS"):
+        send(door, reach(postfix), Message(SENDER, "b@analytical.test", mark, "y", require_tls=True))
+    assert not any(mark.encode() in stored for stored in postfix.mailbox())

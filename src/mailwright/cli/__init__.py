@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from types import ModuleType
-    from typing import NoReturn
+    from typing import NoReturn, TextIO
 
 COMMANDS = {
     "send": "send a message",
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("interrupted.")
         code = INTERRUPTED
     except BrokenPipeError:
-        _silence()  # whoever read our output has left, which is no mistake of anybody
+        _silence(sys.stdout)  # whoever read our output has left, which is no mistake of anybody
         code = 0
     except Exception as error:
         code = _explain(error)
@@ -78,7 +78,7 @@ def complain(what: str, who: str = "mailwright") -> None:
     try:
         print(f"{who}: {visible(what.replace(chr(10), ' '), _LINE_LIMIT)}", file=sys.stderr, flush=True)
     except OSError:
-        pass  # nobody listens there; the exit code says it too
+        _silence(sys.stderr)  # nobody listens there; the exit code says it too
 
 
 def tell(text: str) -> None:
@@ -86,7 +86,7 @@ def tell(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        _silence()
+        _silence(sys.stdout)
 
 
 def _dispatch(words: list[str]) -> int:
@@ -201,11 +201,11 @@ def _prepare_streams() -> None:
             reconfigure(errors="backslashreplace")
 
 
-def _silence() -> None:
-    """Send the rest of the output nowhere; the interpreter would complain about it at its end."""
+def _silence(stream: TextIO) -> None:
+    """Send the rest of what is printed there nowhere; the interpreter would complain about it at its end."""
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
     except (OSError, ValueError):
         pass
@@ -216,9 +216,9 @@ def _flushed(code: int) -> int:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence()
+        _silence(sys.stdout)
     except (OSError, ValueError) as problem:
-        _silence()
+        _silence(sys.stdout)
         complain(f"the output can't be written: {getattr(problem, 'strerror', None) or problem}.")
         return code or IOERR
     return code

@@ -140,12 +140,12 @@ def _shown(number: int, received: Received) -> Iterator[str]:
     yield f"── {number} ── from {visible(envelope.reverse_path or '<>', 300)} to {visible(to, 1000)}{more}"
     try:
         message = received.message
-        text = message.text if message.text is not None or message.html is None else _text_of(message.html)
+        text = message.text or _text_of(message.html or "")
     except MailError as problem:
         yield f"   not readable as a message: {visible(str(problem), 300)}"
         return
     yield f"   Subject: {visible(message.subject, 200) or '(none)'}"
-    lines = (text or "").splitlines()
+    lines = text.splitlines()
     for line in lines[:LINES]:
         yield f"   {visible(line, 200)}".rstrip()
     if len(lines) > LINES:

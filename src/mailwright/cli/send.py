@@ -12,6 +12,7 @@ import os
 import sys
 
 from mailwright.cli.exit_codes import CANTCREAT, INTERRUPTED, IOERR, USAGE, code_for
+from mailwright.cli.given import STANDARD_INPUT, pair, read_text, said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailwright.mailer.settings import Settings
+    from mailwright.message.attachment import Attachment
     from mailwright.message.message import Message
     from mailwright.words.errors import MailError
     from mailwright.words.receipt import Receipt
@@ -42,8 +44,6 @@ FAMILIAR = {
     "--login": "--server or --account", "--recipient": "--to", "-t": "--to", "--sender": "--from", "-f": "--from",
     "-r": "--from", "-c": "--cc", "-b": "--bcc", "-E": "--skip-empty", "--title": "--subject",
 }  # fmt: skip
-TEXT_LIMIT = 64 << 20  # octets of a text; mail servers take a fraction of that
-STANDARD_INPUT = "-"
 STAND_IN = "you@example.invalid"  # the sender of a message that is only looked at
 
 
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     looking = arguments.dry_run or arguments.preview
     settings = _settings(arguments, looking)
-    html = _read_text(arguments.html) if arguments.html else None
+    html = read_text(arguments.html) if arguments.html else None
     # Everything else is checked before the text is read: somebody may be about to type it.
     message = _message(arguments, settings, html)
     if message.sender is None and not looking:
@@ -153,19 +153,27 @@ def _message(arguments: argparse.Namespace, settings: Settings | None, html: str
     """The message, still without its text."""
     from mailwright.message.message import Message
 
+    inline = [pair(item, "=", "inline", "logo=logo.png") for item in arguments.inline]
+    headers = [pair(line, ":", "header", "'X-Team: billing'") for line in arguments.header]
     sender: str | None = settings.sender if settings is not None else None
     return Message(
-        _said(arguments.sender, "from") if arguments.sender else sender,
-        [_said(address, "to") for address in arguments.to],
-        _said(arguments.subject, "subject"),
+        said(arguments.sender, "from") if arguments.sender else sender,
+        [said(address, "to") for address in arguments.to],
+        said(arguments.subject, "subject"),
         html=html,
-        attachments=arguments.attach,
-        inline=dict(_pair(item, "=", "inline", "logo=logo.png") for item in arguments.inline) or None,
-        cc=[_said(address, "cc") for address in arguments.cc],
-        bcc=[_said(address, "bcc") for address in arguments.bcc],
-        reply_to=[_said(address, "reply-to") for address in arguments.reply_to],
-        headers=[_pair(line, ":", "header", "'X-Team: billing'") for line in arguments.header] or None,
+        attachments=[_file(path, "attach") for path in arguments.attach],
+        inline=[_file(path, "inline", name) for name, path in inline],
+        cc=[said(address, "cc") for address in arguments.cc],
+        bcc=[said(address, "bcc") for address in arguments.bcc],
+        reply_to=[said(address, "reply-to") for address in arguments.reply_to],
+        headers=[(name, said(text, "header")) for name, text in headers] or None,
     )
+
+
+def _file(path: str, option: str, cid: str | None = None) -> Attachment:
+    from mailwright.message.attachment import Attachment
+
+    return Attachment(path, said(os.path.basename(path), option) or None, cid=cid)
 
 
 def _with(message: Message, text: str | None, looking: bool) -> Message:
@@ -176,92 +184,19 @@ def _with(message: Message, text: str | None, looking: bool) -> Message:
     return message if text is None else replace(message, text=text)
 
 
-def _pair(word: str, mark: str, option: str, example: str) -> tuple[str, str]:
-    from mailwright.words.errors import MessageError
-
-    name, found, value = word.partition(mark)
-    if not found or not name.strip():
-        raise MessageError(f"--{option} has no name before a “{mark}”.", f"Write it like --{option} {example}.")
-    return _said(name, option).strip(), value.strip() if option == "inline" else _said(value, option).strip()
-
-
-def _said(word: str, option: str) -> str:
-    """A word of the command line as it was meant: in UTF-8, also where the locale says otherwise."""
-    if word.isascii() or not any("\udc80" <= character <= "\udcff" for character in word):
-        return word
-    from mailwright.words.errors import MessageError
-
-    try:
-        return os.fsencode(word).decode("utf-8")
-    except UnicodeDecodeError:
-        raise MessageError(
-            f"--{option.replace('_', '-')} is neither UTF-8 nor in the encoding of this locale.",
-            "Type it in a UTF-8 terminal; a text may also stand in a file.",
-        ) from None
-
-
 def _text(arguments: argparse.Namespace) -> str | None:
     from mailwright.words.errors import MessageError
 
     if arguments.text is not None:
-        return _said(arguments.text, "text")
+        return said(arguments.text, "text")
     if arguments.text_file is not None:
-        return _read_text(arguments.text_file)
+        return read_text(arguments.text_file)
     if arguments.html:
         return None
-    text = _read_text(STANDARD_INPUT)
+    text = read_text(STANDARD_INPUT)
     if not text.strip() and sys.stdin.isatty() and not arguments.skip_empty:
         raise MessageError("No text was typed, so nothing was sent.", "A message without a text is sent by --text ''.")
     return text
-
-
-def _read_text(name: str) -> str:
-    from mailwright.words.errors import MessageError
-
-    where = "Standard input" if name == STANDARD_INPUT else name
-    try:
-        if name == STANDARD_INPUT:
-            if sys.stdin.isatty():
-                end = "Ctrl-D" if os.name == "posix" else "Ctrl-Z and Enter"
-                print(f"Type the text; end it with {end} on a line of its own.", file=sys.stderr)
-            octets = sys.stdin.buffer.read(TEXT_LIMIT + 1)
-        else:
-            with open(name, "rb") as file:
-                octets = file.read(TEXT_LIMIT + 1)
-    except OSError as problem:
-        raise MessageError(
-            f"{where} can't be read: {problem.strerror}.", "Check the name and the permissions."
-        ) from problem
-    if len(octets) > TEXT_LIMIT:
-        raise MessageError(
-            f"{where} holds more than {TEXT_LIMIT >> 20} MB, which is too much for a text.",
-            "Write it to a file and send that with --attach.",
-        )
-    return _decoded(octets, where)
-
-
-def _decoded(octets: bytes, where: str) -> str:
-    """Text in UTF-8, in UTF-16 with its mark (PowerShell writes that), or in the encoding of the locale."""
-    from mailwright.words.errors import MessageError
-
-    encodings = ["utf-8-sig"]
-    if octets.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encodings.append("utf-16")
-    elif not octets.isascii():
-        from locale import getencoding
-
-        encodings.append(getencoding())
-    wrong = 0
-    for encoding in encodings:
-        try:
-            return octets.decode(encoding)
-        except (UnicodeDecodeError, LookupError) as problem:
-            wrong = wrong or getattr(problem, "start", 0) + 1
-    line = octets.count(b"\n", 0, wrong) + 1
-    raise MessageError(
-        f"{where} is not UTF-8 text (octet {wrong}, in line {line}).",
-        "Convert it, as in iconv -f ISO-8859-1 -t UTF-8, or send it as a file with --attach.",
-    )
 
 
 def _preview(message: Message) -> int:

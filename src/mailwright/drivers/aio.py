@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import Any, TypeVar
 
-    from mailwright.steps import Plan, Step
+    from mailwright.steps import Outgoing, Plan, Step
 
     T = TypeVar("T")
 
@@ -42,6 +42,8 @@ class Link(asyncio.Protocol):
         self._ended = False
         self._failure: Exception | None = None
         self._full = False  # the transport holds octets that the kernel did not take yet
+        self._carried: Outgoing | None = None  # of whom it holds them,
+        self._held = 0  # and how many
         self._reading_paused = False
         self._waiter: asyncio.Future[None] | None = None
 
@@ -49,6 +51,7 @@ class Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
+        self._fresh()  # the end of the connection before may have been told after `close`
         self._transport = transport  # type: ignore[assignment]
         # With no slack "paused" means exactly: not everything was handed to the kernel.
         self._transport.set_write_buffer_limits(high=0)  # type: ignore[union-attr]
@@ -80,6 +83,7 @@ class Link(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The kernel took everything."""
         self._full = False
+        self._count(0)
         self._wake()
 
     def _wake(self) -> None:
@@ -88,17 +92,22 @@ class Link(asyncio.Protocol):
 
     # What the driver calls.
 
-    async def _event(self, timeout: float) -> None:
-        """Wait until anything happens on this link; `TimeoutError` when nothing does."""
+    def _until(self, timeout: float) -> float:
+        """The moment until which a step may wait."""
+        end = clock() + timeout
+        return end if self.deadline is None else min(end, self.deadline)
+
+    async def _event(self, until: float) -> None:
+        """Wait until anything happens on this link; `TimeoutError` when nothing does until then."""
         loop = asyncio.get_running_loop()
-        if self.deadline is not None:
-            timeout = min(timeout, self.deadline - loop.time())
-        if timeout <= 0:
-            raise TimeoutError
         self._waiter = waiter = loop.create_future()
-        timer = loop.call_later(timeout, _expire, waiter)
+        timer = loop.call_at(until, _expire, waiter)
         try:
             await waiter
+        except TimeoutError:
+            if self._full and self._transport is not None:
+                self._transport.abort()  # the plan is told that these octets did not leave: now they can't
+            raise
         finally:
             timer.cancel()
             self._waiter = None
@@ -111,8 +120,9 @@ class Link(asyncio.Protocol):
             await asyncio.sleep(0)  # what the loop knows by now counts as arrived
             if not self._arrived and not self._ended:
                 raise TimeoutError
+        until = self._until(timeout)
         while not self._arrived and not self._ended:
-            await self._event(timeout)
+            await self._event(until)
         return self._take()
 
     def _take(self) -> bytes:
@@ -133,19 +143,29 @@ class Link(asyncio.Protocol):
 
     async def write(self, data: bytes | memoryview, timeout: float) -> None:
         """Hand over all of `data`."""
-        await self._put(data, timeout)
+        until = self._until(timeout)
+        self._carried = None
+        await self._put(data, until)
         while self._full:
-            await self._event(timeout)
+            await self._event(until)
             self._usable()
 
-    async def _put(self, data: bytes | memoryview, timeout: float) -> None:
+    async def _put(self, data: bytes | memoryview, until: float) -> None:
         """Give octets to the transport; raises if it drops them."""
         transport = self._usable()
         transport.write(data)
         if transport.is_closing():  # it failed just now, and drops silently what it is given
             while self._failure is None:
-                await self._event(timeout)
+                await self._event(until)
             raise _as_connection_error(self._failure)
+
+    def _count(self, left: int) -> None:
+        """Of what the transport holds, `left` octets are still to be taken by the kernel."""
+        if self._carried is not None:
+            self._carried.took(self._held - left)
+            self._held = left
+            if not left:
+                self._carried = None
 
     async def exchange(self, step: Exchange) -> bytes | None:
         """Write and read at once."""
@@ -153,19 +173,20 @@ class Link(asyncio.Protocol):
         while (rest := outgoing.peek()) is not None:
             if self._arrived or self._ended:
                 return self._take() or self._ended_while_writing()
-            try:
-                await self._put(rest, step.timeout)
-            except ConnectionError:
-                if self._arrived:
-                    return self._take()
-                raise
-            held = len(rest)
-            while self._full and not self._failure:
-                await self._event(step.timeout)
-            if self._failure is not None:
-                return self._take() or self._ended_while_writing()
-            outgoing.took(held)
-            if not outgoing.done:
+            until = self._until(step.timeout)
+            if self._carried is not outgoing:  # else this is what the transport holds already
+                try:
+                    await self._put(rest, until)
+                except ConnectionError:
+                    if self._arrived:
+                        return self._take()
+                    raise
+                self._carried, self._held = outgoing, len(rest)
+                transport = self._usable()
+                self._count(transport.get_write_buffer_size())
+            while self._full and not self._arrived and not self._ended:
+                await self._event(until)
+            if not self._full and not outgoing.done:
                 # Two turns of the loop: one to see what arrived, one to take it. Without them we would write on, deaf.
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
@@ -192,16 +213,14 @@ class Link(asyncio.Protocol):
         try:
             sock.setblocking(False)
             await loop.create_connection(lambda: self, sock=sock)
-        except BaseException:
+            self._sock, self._home = sock, current()
+            return _peer(step, sock)
+        except BaseException as problem:
+            self.close()
             sock.close()
+            if isinstance(problem, OSError):  # the other side was quick to reset
+                raise unreachable(step, [(step.host, problem)]) from problem
             raise
-        self._sock, self._home = sock, current()
-        if step.path is not None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-            return Peer("", "")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if step.proxy is not None:
-            return Peer(step.host, "")
-        return Peer(sock.getpeername()[0], sock.getsockname()[0])
 
     def close(self) -> None:
         """Close the connection now; never fails."""
@@ -227,6 +246,15 @@ class Link(asyncio.Protocol):
             sock.close()
         else:
             loop.call_soon_threadsafe(transport.abort)
+
+
+def _peer(step: Connect, sock: socket.socket) -> Peer:
+    if step.path is not None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return Peer("", "")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if step.proxy is not None:
+        return Peer(step.host, "")
+    return Peer(sock.getpeername()[0], sock.getsockname()[0])
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:
@@ -303,15 +331,16 @@ async def _connected_socket(step: Connect, timeout: float) -> socket.socket:
 
 
 async def _unix_socket(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.setblocking(False)
+    sock = None
     try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
         await asyncio.get_running_loop().sock_connect(sock, path)
-    except OSError as problem:
-        sock.close()
-        raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
-    except BaseException:
-        sock.close()
+    except BaseException as problem:
+        if sock is not None:
+            sock.close()
+        if isinstance(problem, OSError):
+            raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
         raise
     return sock
 

@@ -174,18 +174,17 @@ def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
     plain = layer.decrypt()
     if plain is not None:
         return plain
-    layer.feed((yield Read(timeout)))
-    if (plain := layer.decrypt()) is not None:
-        return plain
-    # Half a TLS record: the time is that of the whole wait, or an octet now and then could hold us for ever.
+    # The time is that of the whole wait, or an octet of half a TLS record now and then could hold us for ever.
+    left = timeout
     deadline = (yield Clock()) + timeout
-    while plain is None:
+    while True:
+        layer.feed((yield Read(left)))
+        plain = layer.decrypt()
+        if plain is not None:
+            return plain
         left = deadline - (yield Clock())
         if left < 0:
             raise TimeoutError
-        layer.feed((yield Read(left)))
-        plain = layer.decrypt()
-    return plain
 
 
 def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:

@@ -31,12 +31,14 @@ def connect(step: Connect, until: float, clock: Callable[[], float]) -> Waiting[
 
 
 def _connect_path(path: str) -> tuple[socket.socket, Peer]:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    sock.setblocking(False)
+    sock = None
     try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
         sock.connect(path)
     except OSError as problem:
-        sock.close()
+        if sock is not None:
+            sock.close()
         raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
     return sock, Peer("", "")
 
@@ -62,11 +64,13 @@ def _race(
                 raise unreachable(step, attempts.failures)
             for sock in (yield Wait((), tuple(pending), min(until, attempts.next_due))):
                 address = pending.pop(sock)
-                error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if not error:
-                    return _won(sock)
-                sock.close()
-                attempts.failed(address, OSError(error, _strerror(error)))
+                try:
+                    if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                        raise OSError(error, _strerror(error))
+                    return _won(sock)  # which fails, too, when the other side was quick to reset
+                except OSError as problem:
+                    sock.close()
+                    attempts.failed(address, problem)
     finally:
         for sock in pending:
             sock.close()

@@ -203,17 +203,17 @@ def _write(link: Link, rest: memoryview, timeout: float) -> Generator[float, Non
             raise BrokenPipeError("the other side closed")
         taken = link.outgoing.put(rest)
         rest = rest[taken:]
-        if taken:
-            until = link.time.now + timeout
-        elif link.time.now >= until:
-            raise TimeoutError
-        else:
+        if not taken:
+            if link.time.now >= until:
+                raise TimeoutError
             yield until
 
 
 def _exchange(link: Link, step: Exchange) -> Generator[float, None, bytes | None]:
-    until = link.time.now + step.timeout
+    piece, until = 0, 0.0
     while (rest := step.outgoing.peek()) is not None:
+        if step.outgoing.pieces != piece:
+            piece, until = step.outgoing.pieces, link.time.now + step.timeout
         if link.incoming.pieces:
             return link.incoming.get()
         if link.incoming.ended:
@@ -222,11 +222,9 @@ def _exchange(link: Link, step: Exchange) -> Generator[float, None, bytes | None
             raise BrokenPipeError("the other side closed")
         taken = link.outgoing.put(rest)
         step.outgoing.took(taken)
-        if taken:
-            until = link.time.now + step.timeout
-        elif link.time.now >= until:
-            raise TimeoutError
-        else:
+        if not taken:
+            if link.time.now >= until:
+                raise TimeoutError
             yield until
     return None
 

@@ -6,11 +6,13 @@ local variables of its traceback.
 
 from __future__ import annotations
 
+import os
 import socket
 from urllib.parse import unquote, urlsplit
 
 from mailwright.words.errors import ConfigError, ConnectError
 from mailwright.words.extras import extra
+from mailwright.words.reply import visible
 from mailwright.words.secret import Secret
 from mailwright.words.value import value
 
@@ -69,7 +71,7 @@ def connect_through(step: Connect, timeout: float) -> socket.socket:
     try:
         return _plain(proxy.connect(step.host, step.port, timeout=max(timeout, 0.001)))
     except BaseException as problem:
-        failure = _without_secrets(step, problem)
+        failure = _without_secrets(step, proxy_of(step), problem)
     raise failure
 
 
@@ -79,7 +81,7 @@ async def connect_through_async(step: Connect, timeout: float, library: str) -> 
     try:
         return _plain(await proxy.connect(step.host, step.port, timeout=max(timeout, 0.001)))
     except BaseException as problem:
-        failure = _without_secrets(step, problem)
+        failure = _without_secrets(step, proxy_of(step), problem)
     raise failure
 
 
@@ -92,8 +94,7 @@ def _socks(step: Connect, module: str) -> Any:
             f"Both must be ASCII of at most {CREDENTIAL_LIMIT} characters.",
         )
     kind = extra("python_socks", "proxy", "A SOCKS proxy").ProxyType.SOCKS5
-    password = proxy.password.reveal()
-    return library.Proxy(kind, proxy.host, proxy.port, proxy.user or None, password or None, rdns=True)
+    return library.Proxy(kind, proxy.host, proxy.port, proxy.user or None, proxy.password.reveal() or None, rdns=True)
 
 
 def _sayable(credential: str) -> bool:
@@ -107,7 +108,7 @@ def _plain(made: Any) -> socket.socket:
     return sock
 
 
-def _without_secrets(step: Connect, problem: BaseException) -> BaseException:
+def _without_secrets(step: Connect, proxy: Proxy, problem: BaseException) -> BaseException:
     """What to raise in place of the problem: the frames of the library, which hold the password, stay behind."""
     if not isinstance(problem, Exception):
         return problem.with_traceback(None)
@@ -115,7 +116,9 @@ def _without_secrets(step: Connect, problem: BaseException) -> BaseException:
         return no_way(step, "no answer in time")
     if isinstance(problem, UnicodeError):
         return no_way(step, "there is no such host name")
-    return no_way(step, str(problem).rstrip(".") or type(problem).__name__)
+    if isinstance(problem, OSError) and (problem.errno or 0) > 0:
+        return no_way(step, f"{os.strerror(problem.errno or 0).lower()} ({proxy.host}:{proxy.port})")
+    return no_way(step, visible(str(problem).rstrip("."), 200) or type(problem).__name__)
 
 
 def no_way(step: Connect, reason: str, advice: str = "") -> ConnectError:

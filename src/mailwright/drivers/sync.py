@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 RECEIVE_SIZE = 65536  # octets
+LONGEST_WAIT = 20 * 86400.0  # seconds; poll() takes 24 days at most
 
 
 class Link:
@@ -111,7 +112,7 @@ def _meet(need: Need) -> Any:
 
 def _wait(need: Wait) -> tuple[socket.socket, ...]:
     """The sockets that are ready; none when the time is up."""
-    left = max(0.0, need.until - monotonic())
+    left = min(max(0.0, need.until - monotonic()), LONGEST_WAIT)
     if hasattr(select, "poll"):
         poll = select.poll()  # unlike select(), it has no limit on file descriptors
         found = {}
@@ -185,9 +186,30 @@ def _read(link: Link, timeout: float) -> Waiting[bytes]:
     if timeout > 0:
         yield from _ready(link, (sock,), (), link.until(timeout))
     try:
-        return sock.recv(RECEIVE_SIZE)
+        return _received(sock)
     except BlockingIOError:
         raise TimeoutError from None
+
+
+def _received(sock: socket.socket) -> bytes:
+    try:
+        return sock.recv(RECEIVE_SIZE)
+    except OSError as problem:
+        raise _as_connection_error(problem) from None
+
+
+def _sent(sock: socket.socket, data: memoryview) -> int:
+    try:
+        return sock.send(data)
+    except OSError as problem:
+        raise _as_connection_error(problem) from None
+
+
+def _as_connection_error(problem: OSError) -> OSError:
+    """Whatever ends a connection (no route any more, the kernel's own time-out) is a `ConnectionError` to a plan."""
+    if isinstance(problem, (BlockingIOError, ConnectionError)):
+        return problem
+    return ConnectionResetError(*problem.args)
 
 
 def _ready(
@@ -200,31 +222,34 @@ def _ready(
 
 def _write(link: Link, step: Write) -> Waiting[None]:
     sock = _socket_of(link)
-    rest = memoryview(step.data)
+    rest, until = memoryview(step.data), link.until(step.timeout)
     while rest:
         try:
-            rest = rest[sock.send(rest) :]
+            rest = rest[_sent(sock, rest) :]
         except BlockingIOError:
-            yield from _ready(link, (), (sock,), link.until(step.timeout))
+            yield from _ready(link, (), (sock,), until)
 
 
 def _exchange(link: Link, step: Exchange) -> Waiting[bytes | None]:
     sock, outgoing = _socket_of(link), step.outgoing
+    piece, until = 0, 0.0
     while (rest := outgoing.peek()) is not None:
+        if outgoing.pieces != piece:
+            piece, until = outgoing.pieces, link.until(step.timeout)
         try:
-            return sock.recv(RECEIVE_SIZE)
+            return _received(sock)
         except BlockingIOError:
             pass
         try:
-            outgoing.took(sock.send(rest))
+            outgoing.took(_sent(sock, rest))
             if not outgoing.done:
                 yield TURN
         except BlockingIOError:
-            yield from _ready(link, (sock,), (sock,), link.until(step.timeout))
+            yield from _ready(link, (sock,), (sock,), until)
         except ConnectionError:
             # What the server said before it closed explains more than the broken pipe does.
             try:
-                return sock.recv(RECEIVE_SIZE) or b""
+                return _received(sock)
             except OSError:
                 pass
             raise

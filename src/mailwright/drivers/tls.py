@@ -42,9 +42,9 @@ class TLSLayer:
             self._object = context.wrap_bio(
                 self._incoming, self._outgoing, server_side=server_side, server_hostname=name
             )
-        except ValueError as problem:
+        except (ValueError, TypeError) as problem:
             raise TLSError(
-                f"{host!r} can't stand in a certificate ({problem}).", "Give the server's host name."
+                f"{self._host!a} can't stand in a certificate ({problem}).", "Give the server's host name."
             ) from None
 
     def feed(self, data: bytes) -> None:
@@ -98,8 +98,15 @@ class TLSLayer:
     def facts(self) -> TLSFacts:
         """What was agreed on."""
         cipher = self._object.cipher()
-        verified = not self._tls.unverified or self._tls.pin is not None
-        return TLSFacts(self._object.version() or "", cipher[0] if cipher else "", self._fingerprint(), verified)
+        version, digest = self._object.version() or "", self._fingerprint()
+        return TLSFacts(version, cipher[0] if cipher else "", digest, self._is_verified())
+
+    def _is_verified(self) -> bool:
+        """Whether the other side proved who it is, whoever made the context."""
+        if self._tls.pin is not None or self._object.server_side:
+            return True
+        context = self._object.context
+        return context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
 
     def channel_binding(self, kind: str) -> bytes | None:
         """The octets that bind a login to this connection (RFC 5929), or `None`."""
@@ -117,10 +124,12 @@ class TLSLayer:
         certificate = self._object.getpeercert(binary_form=True)
         if not certificate:
             return False
-        return self._tls.pin in (
-            hashlib.sha256(certificate).hexdigest(),
-            hashlib.sha256(public_key(certificate)).hexdigest(),
-        )
+        if self._tls.pin == hashlib.sha256(certificate).hexdigest():
+            return True
+        try:
+            return self._tls.pin == hashlib.sha256(public_key(certificate)).hexdigest()
+        except IndexError:  # OpenSSL reads forms of ASN.1 that are not DER; no honest certificate has one
+            return False
 
 
 def client_context(tls: TLS) -> ssl.SSLContext:
@@ -131,7 +140,7 @@ def client_context(tls: TLS) -> ssl.SSLContext:
     if context is None:
         context = _contexts[tls] = _new_client_context(tls)
         if len(_contexts) > 64:
-            _contexts.pop(next(iter(_contexts)))
+            _contexts.pop(next(iter(_contexts)), None)  # another thread may have been quicker
     return context
 
 
@@ -143,6 +152,8 @@ def _new_client_context(tls: TLS) -> ssl.SSLContext:
             f"The CA file {tls.ca_file} can't be used: {_short(problem)}.", "Give a file of PEM certificates."
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A second handshake could bring another certificate, which nobody would hold against the pin.
+    context.options |= ssl.OP_NO_RENEGOTIATION
     if tls.unverified or tls.pin is not None:
         # With a pin the fingerprint is checked instead, right after the handshake and before a word is said.
         context.check_hostname = False

@@ -62,6 +62,10 @@ class AsyncMailer:
         lease, expired = await counter.take(self.server)
         try:
             try:
+                if self._closed:  # while we waited
+                    raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
+                if deadline is not None and loop.clock() >= deadline:
+                    raise _no_lease(self.server, self._limits.size)
                 await counter.say_goodbye(expired)
                 lease.link.deadline = deadline
                 lease.messages += 1

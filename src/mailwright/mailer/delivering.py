@@ -10,7 +10,7 @@ from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import is_stale, noop
 from mailwright.smtp.transaction import Ledger, transact
 from mailwright.steps import Close
-from mailwright.words.errors import DeliveryError, MailError, ProtocolError, RecipientsRefused
+from mailwright.words.errors import DeliveryError, MailError, ProtocolError, RecipientsRefused, Unsupported
 from mailwright.words.receipt import Receipt
 
 TYPE_CHECKING = False
@@ -89,6 +89,13 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
     waiting = mail.envelope.recipients
     while waiting:
         limit = session.features.recipients or len(waiting)
+        if stop and limit < len(waiting):
+            raise Unsupported(
+                f"{session.server} takes {limit} recipients at a time, so {len(waiting)} can't be had all or none.",
+                "Nothing was sent; use on_refusal='raise' or 'report', or name fewer recipients.",
+                phase=phases.MAIL,
+                server=str(session.server),
+            )
         now, later = waiting[:limit], waiting[limit:]
         await transact(session, mail, now, ledger, stop)
         overflow = tuple(r for r in now if _too_many(ledger, r))

@@ -35,6 +35,11 @@ class Limits:
     messages: int = 100
     probe: float = 30.0
 
+    def __post_init__(self) -> None:
+        for name in ("size", "messages"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"Limits({name}={getattr(self, name)!r}) lets nothing through.", "Use 1 or more.")
+
 
 class Lease:
     """One connection of the pool: its link (of whatever driver), its session, and its past."""

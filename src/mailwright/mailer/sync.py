@@ -64,10 +64,12 @@ class Mailer:
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
-        lease = self._take()
         total = self.server.timeouts.total
+        deadline = monotonic() + total if total else None
+        lease, expired = self._take()
         try:
-            lease.link.deadline = monotonic() + total if total else None
+            _say_goodbye(expired)
+            lease.link.deadline = deadline
             lease.messages += 1
             probe = monotonic() - lease.used > self._pool.limits.probe
             return run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
@@ -78,21 +80,26 @@ class Mailer:
         finally:
             self._give_back(lease)
 
-    def _take(self) -> Lease:
+    def _take(self) -> tuple[Lease, list[Lease]]:
+        """A lease, after a wait if all are in use, and those that have grown too old."""
         self._notice_fork()
+        pool, total, began = self._pool, self.server.timeouts.total, monotonic()
         with self._freed:
-            if self._pool.closed:
+            try:
+                free = self._freed.wait_for(lambda: pool.closed or not pool.full, total)
+            except BaseException:
+                self._freed.notify()  # it may have been us who were woken
+                raise
+            if pool.closed:
                 raise ConfigError("This Mailer was closed.", "Make a new one.")
-            if not self._freed.wait_for(lambda: not self._pool.full, self.server.timeouts.total):
-                raise _no_lease(self.server, self._pool.limits.size)
+            if not free or (total and monotonic() >= began + total):
+                raise _no_lease(self.server, pool.limits.size)
             now = monotonic()
-            old = self._pool.expired(now)
-            lease = self._pool.take()
-        _say_goodbye(old)
-        if lease is None:
-            return _new_lease(self.server, now)
+            new = None if pool.idle else _new_lease(self.server, now)
+            expired = pool.expired(now)
+            lease = pool.take() or new or _new_lease(self.server, now)
         lease.session.begin_transcript()
-        return lease
+        return lease, expired
 
     def _give_back(self, lease: Lease) -> None:
         with self._freed:
@@ -116,6 +123,7 @@ class Mailer:
         self._notice_fork()
         with self._freed:
             idle = self._pool.drain()
+            self._freed.notify_all()
         _say_goodbye(idle)
 
     def __enter__(self) -> Mailer:
@@ -150,11 +158,12 @@ def _say_goodbye(leases: list[Lease]) -> None:
     from mailwright.drivers.sync import run
     from mailwright.smtp.session import quit_session
 
-    for lease in leases:
-        lease.link.deadline = None
-        try:
+    try:
+        for lease in leases:
+            lease.link.deadline = None
             run(quit_session(lease.session), lease.link)
-        finally:
+    finally:
+        for lease in leases:
             lease.link.close()
 
 

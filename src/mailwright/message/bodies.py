@@ -1,6 +1,4 @@
-"""What a reader sees in a MIME structure: its text, its HTML, the pictures in it, and what is attached (RFC
-2045, 2046, 2183).
-"""
+"""What a reader sees in a MIME structure: text, HTML, pictures in it, attachments (RFC 2045, 2046, 2183)."""
 
 from __future__ import annotations
 
@@ -8,8 +6,8 @@ from mailwright.message.attachment import Attachment
 from mailwright.message.decode import body_octets, one_line, parameter, text_of
 from mailwright.message.entities import NESTING_LIMIT, frame
 from mailwright.message.fields import Field, body_start, first, media_type, parameters, read_fields
-from mailwright.message.parameters import NAME_LIMIT
-from mailwright.words.errors import MessageError
+from mailwright.message.parameters import NAME_LIMIT, file_name
+from mailwright.words.errors import HeaderError, MessageError
 
 _ENDINGS = {
     "application/pdf": ".pdf",
@@ -22,13 +20,13 @@ _ENDINGS = {
     "text/html": ".html",
     "text/plain": ".txt",
 }
-
 _ENDS = dict.fromkeys(map(ord, "\"'<>)&;\t\n"), " ")  # what ends a URL in an attribute or a style
 
 
 class Bodies:
-    """Collects the leaves of one message. Every octet is looked at once for each level it is nested in, at
-    most 50.
+    """Collects the leaves of one message. Every octet is looked at once for each level around it, at most 50.
+
+    `texts`: the plain texts in their order. `html`: the first HTML.
     """
 
     def __init__(self) -> None:
@@ -98,13 +96,15 @@ class Bodies:
         self._parts.append((self._attachment(octets, name, kind, found), cid, meant_inline))
 
     def _attachment(self, octets: bytes, name: str, kind: str, found: dict[str, str]) -> Attachment:
-        name = one_line(name).replace("\\", "/").rpartition("/")[2].strip(" ")
-        if name in ("", ".", ".."):
-            name = f"part-{len(self._parts) + 1}{_ENDINGS.get(kind, '.bin')}"
+        name = one_line(name).replace("\\", "/").rpartition("/")[2].strip()
         if len(name) > NAME_LIMIT:
             stem, dot, ending = name.rpartition(".")
             ending = dot + ending if stem and len(ending) <= 10 else ""
             name = name[: NAME_LIMIT - len(ending)] + ending
+        try:
+            name = file_name(name)
+        except HeaderError:
+            name = f"part-{len(self._parts) + 1}{_ENDINGS.get(kind, '.bin')}"
         charset = found.get("charset", "")
         kinds = [f"{kind}; charset={charset}"] if kind.startswith("text/") and charset else []
         for one in (*kinds, kind):

@@ -1,7 +1,6 @@
 """Octets and header texts back into what their author meant: RFC 2045, 2047, 2231.
 
-Nothing here raises, however odd the input: what can't be decoded is shown as it stands. Every function is
-linear.
+Nothing here raises, however odd the input: what can't be decoded is shown as it stands. All of it is linear.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from binascii import a2b_base64, a2b_qp
 
 from mailwright.words.address import is_control
 
-# Python has codecs for these names that are no character sets, or whose decoder is not linear
-# (CVE-2022-45061).
+# Python has codecs of these names: no character sets, and some are not linear (CVE-2022-45061).
 _NO_CHARSETS = frozenset(("idna", "mbcs", "oem", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"))
-_CHARSET_LIMIT = 40  # characters; IANA's longest name has 45 and is an alias
+_CHARSET_LIMIT = 40  # characters; the names that Python knows have at most 20
 _SECTIONS_LIMIT = 1000  # RFC 2231 parts of one parameter
 _BASE64 = bytes(
     c for c in range(256) if chr(c) not in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -22,9 +20,7 @@ _BASE64 = bytes(
 
 
 def body_octets(body: bytes, encoding: str) -> bytes:
-    """The body without its transfer encoding; one of another name than base64 and quoted-printable stays as
-    it is.
-    """
+    """The body without its transfer encoding, which is base64 or quoted-printable, or else leaves it as it is."""
     if encoding == "quoted-printable":
         return a2b_qp(body)
     if encoding == "base64":
@@ -38,9 +34,7 @@ def body_octets(body: bytes, encoding: str) -> bytes:
 
 
 def text_of(octets: bytes, charset: str) -> str:
-    """Octets in a character set as text. One that is not known, or says ASCII and is not, is taken for UTF-8
-    or else Latin-1.
-    """
+    """Octets in a character set as text; in UTF-8 or else Latin-1 if that is not known, or says ASCII and is not."""
     charset = charset.strip(" \"'").lower().replace("-", "_")
     text = None
     if charset not in ("us_ascii", "ascii") and charset.replace("_", "a").replace(":", "a").isalnum():
@@ -69,9 +63,7 @@ def one_line(text: str) -> str:
 
 
 def decoded_words(text: str) -> str:
-    """A header's text with its encoded words decoded (RFC 2047); characters that were split between words
-    are whole again.
-    """
+    """A header's text with its encoded words decoded (RFC 2047); a character split between two is whole again."""
     if "=?" not in text:
         return text
     out: list[str] = []
@@ -80,7 +72,7 @@ def decoded_words(text: str) -> str:
     done = 0
     start = text.find("=?")
     while start >= 0:
-        word = _word(text, start)
+        word = encoded_word(text, start)
         if word is None:
             start = text.find("=?", start + 2)
             continue
@@ -101,9 +93,10 @@ def decoded_words(text: str) -> str:
     return "".join(out)
 
 
-def _word(text: str, start: int) -> tuple[str, bytes, int] | None:
-    """Character set, octets and end of the encoded word that begins at `start`. Looks no further than four
-    question marks.
+def encoded_word(text: str, start: int) -> tuple[str, bytes, int] | None:
+    """Character set, octets and end of the encoded word that begins at `start`, if there is one.
+
+    Looks no further than three question marks ahead, so that a search through a text stays linear.
     """
     second = text.find("?", start + 2)
     third = second + 2
@@ -120,17 +113,12 @@ def _word(text: str, start: int) -> tuple[str, bytes, int] | None:
         octets = body_octets(data, "base64")
     else:
         return None
-    return (
-        text[start + 2 : second].partition("*")[0],
-        octets,
-        fourth + 2,
-    )  # “*en” names a language, RFC 2231 §5
+    charset = text[start + 2 : second].partition("*")[0]  # “*en” names a language, RFC 2231 §5
+    return charset, octets, fourth + 2
 
 
 def parameter(found: dict[str, str], name: str) -> str:
-    """The parameter of that name out of what `fields.parameters` found: plain, with a character set, or in
-    sections (RFC 2231).
-    """
+    """One of the parameters `found`, whether it is plain, has a character set, or comes in sections (RFC 2231)."""
     if f"{name}*" in found:
         return _extended([(found[f"{name}*"], True)])
     sections: list[tuple[str, bool]] = []

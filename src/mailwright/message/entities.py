@@ -1,29 +1,16 @@
-"""The bodies of finished octets, looked at by leaps and left where they are: sound lines, frames of
-multiparts.
-"""
+"""The bodies of finished octets, looked at by leaps and left where they are: sound lines, frames of multiparts."""
 
 from __future__ import annotations
 
-from mailwright.message.fields import LINE_LIMIT
+from mailwright.message.transfer import lines_fit
 from mailwright.words.value import value
 
 NESTING_LIMIT = 50  # levels; real mail has less than ten, and each level means another walk over the octets
 
 
 def is_sound(body: bytes) -> bool:
-    """True when no line is over 998 octets and there is no NUL: what even an 8-bit body must be (RFC 2045
-    §2.8).
-    """
-    if b"\x00" in body:
-        return False
-    start, span = 0, LINE_LIMIT + 2
-    while len(body) - start > LINE_LIMIT:
-        # Leaping to the last line end that a line may have, not visiting every line.
-        feed = body.rfind(b"\n", start, start + span)
-        if feed < 0:
-            return False
-        start = feed + 1
-    return True
+    """True when no line is over 998 octets and there is no NUL: what even an 8-bit body must be (RFC 2045 §2.8)."""
+    return b"\x00" not in body and lines_fit(body)
 
 
 @value
@@ -41,9 +28,7 @@ class Frame:
 
 
 def frame(data: bytes, start: int, end: int, boundary: str) -> Frame | None:
-    """The frame of the multipart body ``data[start:end]`` (RFC 2046 §5.1.1), or `None` when its boundary
-    does not occur.
-    """
+    """The frame of the multipart body ``data[start:end]`` (RFC 2046 §5.1.1); `None` if its boundary does not occur."""
     if not boundary or not boundary.isascii():
         return None
     mark = b"\r\n--" + boundary.encode("ascii")

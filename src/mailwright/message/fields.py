@@ -6,6 +6,7 @@ readers disagree on. `lenient=True` skips it instead; that is for showing a mess
 
 from __future__ import annotations
 
+from mailwright.message.headers import FOLD, LIMIT
 from mailwright.words.address import Address, is_control, parse_addresses
 from mailwright.words.errors import AddressError, HeaderError
 from mailwright.words.value import value
@@ -13,9 +14,6 @@ from mailwright.words.value import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-LINE_LIMIT = 998  # octets without CRLF, RFC 5322 §2.1.1
-FOLD_AT = 78  # characters a line SHOULD have at most, RFC 5322 §2.1.1
 
 _NAME_OCTETS = bytes(c for c in range(33, 127) if c != ord(":"))  # RFC 5322 §3.6.8 ftext
 _SOUND_OCTETS = bytes(c for c in range(256) if c >= 32 and c != 127) + b"\t"
@@ -36,9 +34,7 @@ class Field:
 
     @property
     def text(self) -> str:
-        """The value unfolded (§2.2.3), without white space around it; octets that are no UTF-8 are shown as
-        ``�``.
-        """
+        """The value unfolded (§2.2.3), without white space around it; what is not UTF-8 is shown as ``�``."""
         unfolded = self.raw[len(self.name) + 1 :].replace(b"\r\n", b"").replace(b"\t", b" ")
         return unfolded.strip(b" ").decode("utf-8", "replace")
 
@@ -86,9 +82,7 @@ def _malformed(number: int, line: bytes, problem: str) -> HeaderError:
 
 
 def check_sound(field: Field) -> None:
-    """Refuse what no header may hold: controls of any kind and octets that are not UTF-8. Raises
-    `HeaderError`.
-    """
+    """Refuse what no header may hold: controls of any kind, octets that are not UTF-8. Raises `HeaderError`."""
     value = field.raw.replace(b"\r\n", b"")
     wrong = value.translate(None, _SOUND_OCTETS)
     problem = f"the control character {chr(wrong[0])!a}" if wrong else ""
@@ -109,36 +103,31 @@ def check_sound(field: Field) -> None:
 
 
 def needs_folding(field: Field) -> bool:
-    """True when a line of the field is too long or holds nothing but white space (both RFC 5322 §2.1.1,
-    §3.2.2).
-    """
-    if len(field.raw) <= LINE_LIMIT and b"\r\n" not in field.raw[:-2]:
+    """True when a line of the field is too long or nothing but white space (RFC 5322 §2.1.1, §3.2.2)."""
+    if len(field.raw) <= LIMIT and b"\r\n" not in field.raw[:-2]:
         return False
-    return any(len(line) > LINE_LIMIT or not line.strip(b" \t") for line in field.raw[:-2].split(b"\r\n"))
+    return any(len(line) > LIMIT or not line.strip(b" \t") for line in field.raw[:-2].split(b"\r\n"))
 
 
 def fold(field: Field) -> Field:
-    """The field folded anew at its own white space. Raises `HeaderError` when a word alone is longer than a
-    line.
-    """
+    """The field folded anew at its own white space. Raises `HeaderError` when one word is longer than a line."""
     value = field.raw[len(field.name) + 1 : -2].replace(b"\r\n", b"").replace(b"\t", b" ").strip(b" ")
     rest = f"{field.name}: ".encode("ascii") + value
     lines: list[bytes] = []
     start = 0
     first = len(field.name) + 2  # no break before the first word: an empty first line is what some relays lose
-    while len(rest) - start > FOLD_AT:
-        place = rest.rfind(b" ", start + first, start + FOLD_AT + 1)
+    while len(rest) - start > FOLD:
+        place = rest.rfind(b" ", start + first, start + FOLD + 1)
         if place < 0 or not rest[start:place].strip(b" "):
-            place = rest.find(b" ", start + max(first, FOLD_AT), start + LINE_LIMIT + 1)
+            place = rest.find(b" ", start + max(first, FOLD), start + LIMIT + 1)
         if place < 0:
             break
         lines.append(rest[start:place])
         start, first = place, 1
     lines.append(rest[start:])
-    if any(len(line) > LINE_LIMIT or not line.strip(b" ") for line in lines):
+    if any(len(line) > LIMIT or not line.strip(b" ") for line in lines):
         raise HeaderError(
-            f"The header {field.name} has a line of more than {LINE_LIMIT} octets that can't be folded "
-            "(RFC 5322 §2.1.1).",
+            f"The header {field.name} has a line of more than {LIMIT} octets that can't be folded (RFC 5322 §2.1.1).",
             "Shorten it or put spaces in.",
             field=field.name,
         )
@@ -250,8 +239,8 @@ def first(fields: Iterable[Field], key: str) -> Field | None:
 
 
 def media_type(fields: Iterable[Field], default: str = "text/plain") -> tuple[str, dict[str, str]]:
-    """The media type of an entity and its parameters; `default` when there is none or it is malformed (RFC
-    2045 §5.2).
+    """The media type of an entity and its parameters: `default` if there is none, ``text/plain`` if it is malformed
+    (RFC 2045 §5.2).
     """
     field = first(fields, "content-type")
     if field is None:

@@ -20,7 +20,6 @@ from __future__ import annotations
 from mailwright.message.content import Content
 from mailwright.message.entities import is_sound
 from mailwright.message.fields import (
-    LINE_LIMIT,
     Field,
     body_start,
     check_sound,
@@ -31,6 +30,7 @@ from mailwright.message.fields import (
     needs_folding,
     read_fields,
 )
+from mailwright.message.headers import LIMIT
 from mailwright.words.address import Address, addresses
 from mailwright.words.envelope import Envelope
 from mailwright.words.errors import AddressError, HeaderError, MessageError
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 
     AddressLike = str | Address | tuple[str, str]
 
-# RFC 5322 §3.6 and RFC 2045: at most once. Programs differ on which of two counts, and that has hidden one
-# from the other.
+# RFC 5322 §3.6 and RFC 2045: at most once. Programs differ on which of two counts, and so show different mail.
 _ONCE = frozenset(
     "date from sender reply-to to cc bcc message-id in-reply-to references subject "
     "mime-version content-type content-transfer-encoding content-disposition content-id".split()
@@ -60,9 +59,7 @@ _SIGNED_TYPES = frozenset(
 
 @value
 class Adopted:
-    """What became of the octets. `signed` says by what the message is signed or sealed; it is empty when it
-    is not.
-    """
+    """What became of the octets. `signed` names what the message is signed or sealed by; empty if by nothing."""
 
     envelope: Envelope
     message_id: str
@@ -148,9 +145,7 @@ def _stray_line_end(octets: bytes) -> MessageError:
 
 
 def check_fields(fields: list[Field]) -> None:
-    """Refuse fields that no two programs read alike: controls, octets that are not UTF-8, two of what is
-    single.
-    """
+    """Refuse what no two programs read alike: controls, octets that are not UTF-8, a single field twice."""
     seen: set[str] = set()
     for field in fields:
         check_sound(field)
@@ -206,8 +201,7 @@ def _resent_prefix(fields: list[Field]) -> str:
 
 
 def _sender(fields: list[Field], prefix: str) -> Address:
-    # §3.6.2: Sender names the one who transmits the message, when that is not the author or there are
-    # several.
+    # §3.6.2: Sender names who transmits the message, when that is not the author or there are several.
     for key in ("sender", "from"):
         field = first(fields, prefix + key)
         found = _read(field) if field is not None else []
@@ -256,7 +250,7 @@ def _well_folded(field: Field, signed: str) -> Field:
         return field
     if signed:
         raise HeaderError(
-            f"{field.name} has an empty line or one over {LINE_LIMIT} octets, and the message is signed ({signed}).",
+            f"{field.name} has an empty line or one over {LIMIT} octets, and the message is signed ({signed}).",
             "Fold it at 78 characters before the message is signed (RFC 5322 §2.1.1).",
             field=field.name,
         )
@@ -264,9 +258,7 @@ def _well_folded(field: Field, signed: str) -> Field:
 
 
 def _completed(fields: list[Field], envelope: Envelope, signed: str, now: float, token: str) -> list[Field]:
-    """The fields with Date, From and Message-ID, which every message must have or should have (RFC 5322
-    §3.6).
-    """
+    """The fields with Date, From and Message-ID, which a message must have or should have (RFC 5322 §3.6)."""
     from mailwright.message.stamping import date_text, message_id
 
     kept = [field for field in fields if field.text or field.key not in ("date", "from", "message-id")]
@@ -288,9 +280,7 @@ def _made(name: str, text: str) -> Field:
 
 
 def _author_domain(fields: list[Field], envelope: Envelope) -> str:
-    """The domain that vouches for the identifier: the author's, as far as it can be read, else the
-    envelope's.
-    """
+    """The domain that vouches for the identifier: the author's if it can be read, else the envelope's."""
     author = first(fields, "from")
     try:
         found = header_addresses(author.text) if author is not None else []
@@ -304,7 +294,7 @@ def _author_domain(fields: list[Field], envelope: Envelope) -> str:
 def _repaired(fields: list[Field], body: bytes, signed: str) -> tuple[list[Field], bytes]:
     if signed:
         raise MessageError(
-            f"The body has a NUL or a line over {LINE_LIMIT} octets, and can't be encoded anew: the message "
+            f"The body has a NUL or a line over {LIMIT} octets, and can't be encoded anew: the message "
             f"is signed ({signed}).",
             "Encode it as quoted-printable or base64 before it is signed (RFC 5322 §2.1.1).",
         )

@@ -1,7 +1,6 @@
 """The waist of the house: what everything above carries, a mail object (RFC 5321 §2.3.1).
 
-Above this line nobody asks whether the message was written here, made by the ``email`` package or read from
-a file.
+Above this line nobody asks whether a message was written here, made by the ``email`` package or read from a file.
 """
 
 from __future__ import annotations
@@ -60,9 +59,7 @@ class MailObject:
 
     @property
     def needs_utf8(self) -> bool:
-        """True when only a server with SMTPUTF8 (RFC 6531) can take it, for its envelope or for its header
-        fields.
-        """
+        """True when only a server with SMTPUTF8 (RFC 6531) can take the envelope or the header fields."""
         return self.envelope.needs_utf8 or self.form.utf8
 
     def readdressed(self, recipients: tuple[Address, ...]) -> MailObject:
@@ -71,7 +68,10 @@ class MailObject:
 
 
 class _Composed:
-    """A message of ours. It is set in type when somebody asks, once for each of the two forms."""
+    """A message of ours, set in type when somebody asks, once for each of the two forms.
+
+    Not before: only the server decides which form it is, and a message is frozen, so nothing can change until then.
+    """
 
     __slots__ = ("_eight", "_seven", "message")
 
@@ -91,8 +91,8 @@ class _Composed:
 
     @property
     def utf8(self) -> bool:
-        # The header fields are the same in both forms.
-        return (self._eight or self.content(False)).utf8
+        # The header fields are the same in both forms: no need to make another.
+        return (self.content(False) if self._eight is None else self._eight).utf8
 
 
 class _Adopted:

@@ -8,7 +8,7 @@ octets.
 from __future__ import annotations
 
 from mailwright.message.bodies import Bodies
-from mailwright.message.decode import decoded_words, one_line
+from mailwright.message.decode import decoded_words, encoded_word, one_line
 from mailwright.message.extra_headers import checked_headers
 from mailwright.message.fields import Field, body_start, first, header_addresses, read_fields
 from mailwright.message.message import Message
@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 
     from mailwright.message.message import Priority
 
-# Read into keywords of their own, or written anew by every rendering; and signatures, which would not hold
-# for that.
+# Read into keywords of their own, or written anew by every rendering; and signatures, which would not hold for it.
 _READ = frozenset(
     "from to cc bcc reply-to subject date message-id in-reply-to references importance x-priority "
     "mime-version dkim-signature domainkey-signature x-google-dkim-signature return-path resent-bcc".split()
 )
-
 _LENGTH_LIMIT = 100_000  # octets of a header that is kept; real ones have hundreds, at most thousands
 _PRIORITIES: dict[str, Priority] = {
     **dict.fromkeys(("high", "1", "2"), "high"),
@@ -37,9 +35,7 @@ _PRIORITIES: dict[str, Priority] = {
 
 
 def parse(raw: bytes | bytearray | memoryview | str) -> Message:
-    """The message in these octets (RFC 5322); line ends of any kind, malformed MIME and odd characters are
-    put up with.
-    """
+    """The message in these octets (RFC 5322). Line ends of any kind and malformed MIME are put up with."""
     octets = raw.encode("utf-8", "replace") if isinstance(raw, str) else bytes(raw)
     if not octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r"):
         octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
@@ -81,7 +77,7 @@ def _mailboxes(fields: list[Field], key: str) -> list[Address]:
         if field.key == key:
             text = one_line(field.text)
             try:
-                found.extend(_named(one.spec, one.name) for one in header_addresses(text))
+                found.extend([_named(one.spec, one.name) for one in header_addresses(text)])
             except AddressError:
                 found.extend(_tolerated(text))
     return found
@@ -95,8 +91,10 @@ def _tolerated(text: str) -> Iterator[Address]:
     """The sound addresses in a list that has unsound ones."""
     for one in _pieces(text):
         name, comment = one, ""
-        if one.endswith(")") and "(" in one:  # “ada@example.org (Ada Lovelace)”, as it was written before 1982
+        if one.endswith(")") and "(" in one:  # “ada@example.org (Ada Lovelace)”, the obsolete form
             name, _, comment = one[:-1].partition("(")
+            if "(" in comment or ")" in comment:
+                continue  # what stands between two comments is part of the address to some readers
         name, bracket, spec = name.rpartition("<")
         spec, name = (spec.rstrip(" ").removesuffix(">"), name) if bracket else (spec, comment)
         try:
@@ -119,11 +117,9 @@ def _pieces(text: str) -> Iterator[str]:
                 closing = ""
         elif character in '"<':
             closing = '"' if character == '"' else ">"
-        elif character == "=" and text.startswith("=?", position):
-            # its four question marks: charset, encoding, data
-            position = text.find("?", text.find("?", position + 2) + 3)
-            if position < 0:
-                break
+        elif text.startswith("=?", position) and (word := encoded_word(text, position)) is not None:
+            position = word[2]
+            continue
         elif character in ",;":
             yield text[start:position].strip(" ")
             start = position + 1

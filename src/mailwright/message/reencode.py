@@ -8,7 +8,7 @@ encode it).
 from __future__ import annotations
 
 from binascii import Error as BinasciiError
-from binascii import a2b_base64, a2b_qp, b2a_qp
+from binascii import a2b_base64, a2b_qp
 
 from mailwright.message.entities import NESTING_LIMIT, frame, is_sound
 from mailwright.message.fields import (
@@ -21,7 +21,7 @@ from mailwright.message.fields import (
     parameters,
     read_fields,
 )
-from mailwright.message.transfer import base64, base64_is_shorter
+from mailwright.message.transfer import base64, encoded
 from mailwright.words.errors import MessageError
 
 TYPE_CHECKING = False
@@ -76,8 +76,7 @@ def _multipart(data: bytes, start: int, end: int, kind: str, boundary: str, path
         _verbatim(data[start:end], path, f"is {kind} without its boundary", pieces)
         return
     default = "message/rfc822" if kind == "multipart/digest" else "text/plain"  # RFC 2046 §5.1.5
-    # What stands before the first and behind the last part is to be ignored (§5.1.1): what does not fit is
-    # left out.
+    # What stands before the first and behind the last part is to be ignored (§5.1.1): if it does not fit, it goes.
     done = start if _fits(data[start : found.preamble_end]) else found.preamble_end
     for number, (part_start, part_end) in enumerate(found.parts, 1):
         pieces.append(data[done:part_start])
@@ -96,20 +95,16 @@ def _leaf(fields: list[Field], body: bytes, kind: str, encoding: str, path: Path
         return
     if encoding not in _IDENTITIES:
         body = _decoded(body, encoding, path)
-    text = kind.startswith("text/")
-    if (text or kind.startswith("message/")) and not base64_is_shorter(body, b"\r\n"):
-        # Given LF as line end it writes LF, for a soft break too.
-        encoded = b2a_qp(body.replace(b"\r\n", b"\n")).replace(b"\n", b"\r\n")
-        encoding = "quoted-printable"
+    if kind.startswith(("text/", "message/")):
+        encoding, octets = encoded(body, b"\r\n")
     else:
-        encoded = base64(body)
-        encoding = "base64"
+        encoding, octets = "base64", base64(body)
     if first(fields, "content-type") is None:
         # RFC 1428 §3: say the character set if it is known, and that it is not known if it is not.
         charset = "utf-8" if _is_utf8(body) else "unknown-8bit"
         fields = [*fields, Field("Content-Type", f"Content-Type: {kind}; charset={charset}\r\n".encode())]
     _head(fields, encoding, path, pieces)
-    pieces.append(encoded)
+    pieces.append(octets)
 
 
 def _verbatim(octets: bytes, path: Path, problem: str, pieces: list[bytes]) -> None:

@@ -41,7 +41,10 @@ async def log_in(session: Session, login: Login) -> None:
         channel_binding=await _channel_binding(session),
         host=server.host,
         port=server.port,
-        cleartext_allowed=server.cleartext_login or server.tls.unverified or server.is_loopback,
+        cleartext_allowed=server.cleartext_login
+        or server.tls.unverified
+        or server.tls.context is not None  # whoever makes a context decides what it checks
+        or server.stays_here,
     )
     try:
         await _authenticate(session, mechanism)
@@ -115,6 +118,7 @@ async def _begin(session: Session, mechanism: Mechanism, initial: memoryview | N
     if not encoded or len(line) + 1 + len(encoded) > COMMAND_LIMIT - 2:
         return await command(session, line, phases.AUTH), initial
     session.transcript.note("C", f"{line} ***")
+    _mask_also(session, encoded)
     await write(session, memoryview(b"".join((line.encode(), b" ", encoded, CRLF))), session.server.timeouts.block)
     return await read_reply(session, session.server.timeouts.reply), None
 
@@ -136,8 +140,15 @@ async def _answer(session: Session, response: memoryview) -> Reply:
     if len(encoded) > AUTH_LIMIT - 2:
         raise LoginError(f"The credential has {len(encoded)} octets, more than a login may send.", phase=phases.AUTH)
     session.transcript.note("C", "***")
+    _mask_also(session, encoded)
     await write(session, memoryview(b"".join((encoded, CRLF))), session.server.timeouts.block)
     return await read_reply(session, session.server.timeouts.reply)
+
+
+def _mask_also(session: Session, encoded: memoryview) -> None:
+    """Mask what goes out, too, should the server repeat the whole line."""
+    if len(encoded) > 3:
+        session.masked += (str(encoded, "ascii"),)
 
 
 async def _cancelled(session: Session, mechanism: Mechanism, reason: str) -> LoginError:
@@ -156,7 +167,7 @@ def _check_finish(session: Session, mechanism: Mechanism) -> None:
 
 
 def _rejected(session: Session, mechanism: Mechanism, reply: Reply) -> LoginError:
-    detail = f" ({mechanism.failure})" if mechanism.failure else ""
+    detail = f" ({session.mask(mechanism.failure)})" if mechanism.failure else ""
     what = f"{session.server} refused the login with {mechanism.name}: {reply}{detail}."
     return LoginError(what, _login_advice(reply), phase=phases.AUTH, server=str(session.server), reply=reply)
 

@@ -10,7 +10,7 @@ from mailwright.smtp import phases
 from mailwright.smtp.features import Features, features_of
 from mailwright.smtp.phases import connection_lost, timed_out
 from mailwright.smtp.wire import ReplyReader, command_line
-from mailwright.steps import Close, Read, Write
+from mailwright.steps import Clock, Close, Read, Write
 from mailwright.words.errors import DeliveryError, ProtocolError
 from mailwright.words.reply import Reply
 from mailwright.words.transcript import Transcript
@@ -81,25 +81,32 @@ class Session:
         """The host as configured: what the user knows the server by."""
         return self.server.path or self.server.host
 
+    def mask(self, text: str) -> str:
+        """`text` of the server, any secret that it repeats replaced."""
+        for secret in self.masked:
+            text = text.replace(secret, "***")
+        return text
+
     def note_reply(self, reply: Reply) -> Reply:
         """Put a reply into the transcript, any secret that the server repeats in it masked; gives the masked
         reply.
         """
         if self.masked:
-            lines = list(reply.lines)
-            for secret in self.masked:
-                lines = [line.replace(secret, "***") for line in lines]
-            reply = Reply(reply.code, tuple(lines))
+            reply = Reply(reply.code, tuple(map(self.mask, reply.lines)))
         last = len(reply.lines) - 1
         for number, line in enumerate(reply.lines):
             self.transcript.note("S", f"{reply.code}{'-' if number < last else ' '}{line}".rstrip())
         return reply
 
 
-async def receive(session: Session, timeout: float) -> bytes:
-    """Some bytes from the server; its silence or its leaving becomes an error that names the phase."""
+async def receive(session: Session, left: float, timeout: float) -> bytes:
+    """Some bytes from the server, within what is `left` of `timeout`; its silence or its leaving becomes an error
+    that names the phase.
+    """
     try:
-        data = await Read(timeout)
+        if left <= 0:
+            raise TimeoutError
+        data = await Read(left)
     except TimeoutError:
         session.open = False  # a late reply would be taken for the answer to the next command
         raise timed_out(session, timeout) from None
@@ -154,7 +161,8 @@ def refusal_advice(reply: Reply) -> str:
 
 
 async def read_reply(session: Session, timeout: float) -> Reply:
-    """The next reply. `timeout` bounds each wait for more of it."""
+    """The next reply, whole within `timeout`: a server that says one octet now and then can't hold us for ever."""
+    until: float | None = None
     while True:
         try:
             reply = session.replies.next()
@@ -166,13 +174,17 @@ async def read_reply(session: Session, timeout: float) -> Reply:
             if reply.code == SERVICE_CLOSING:
                 session.open = False
             return reply
-        session.replies.feed(await receive(session, timeout))
+        now = await Clock()
+        until = now + timeout if until is None else until
+        session.replies.feed(await receive(session, until - now, timeout))
 
 
 def _protocol_error(session: Session, problem: ProtocolError) -> DeliveryError:
     spoken = another_protocol(session.replies.pending if session.greeting is None else b"", problem.what)
     advice = spoken or "Check host and port; if they are right, the server is broken."
-    what = f"{session.server} does not talk like a mail server {phases.DOING[session.phase]}: {problem.what}"
+    # What it said may be an echo of the login, cut so that no mask fits.
+    said = problem.what.partition(": “")[0] + "." if session.masked else problem.what
+    what = f"{session.server} does not talk like a mail server {phases.DOING[session.phase]}: {said}"
     return ProtocolError(what, advice, phase=session.phase, server=str(session.server))
 
 
@@ -248,10 +260,11 @@ async def quit_session(session: Session) -> None:
 async def is_stale(session: Session) -> bool:
     """Look, without waiting, whether an idle connection is still good.
 
-    An idle server has nothing to say: end of file, a 421, or any other byte makes the connection unusable.
+    An idle server has nothing to say: end of file, a 421, or any other byte makes the connection unusable; so
+    does what came behind its last reply, which would answer the next command.
     """
     try:
-        data = await Read(0)
+        data = session.replies.pending or await Read(0)
     except TimeoutError:
         return False
     except ConnectionError:

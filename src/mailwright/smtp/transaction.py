@@ -5,11 +5,12 @@ moment.
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.session import last_words, read_reply, refusal_advice
+from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply, refusal_advice
 from mailwright.smtp.wire import check_line_ends, command_line, escape_dots, xtext
-from mailwright.steps import Exchange, Outgoing
+from mailwright.steps import Clock, Exchange, Outgoing
 from mailwright.words.errors import (
     ContentRefused,
+    DeliveryError,
     MessageError,
     ProtocolError,
     Refused,
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
     from mailwright.message.mail import MailObject
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
-    from mailwright.words.errors import DeliveryError
     from mailwright.words.receipt import Fate
+
+
+KEPT_LIMIT = 1000  # characters kept of the reply for one recipient, of whom there may be thousands
 
 
 class Ledger:
@@ -50,7 +53,7 @@ class Ledger:
     def record(self, recipient: Address, reply: Reply, accepted: Fate = "accepted") -> None:
         """Note what `reply` means for a recipient; `accepted` is the fate that a 2yz gives."""
         fate: Fate = accepted if reply.ok else "deferred" if reply.temporary else "refused"
-        self.fates[recipient] = (fate, reply)
+        self.fates[recipient] = (fate, _kept(reply))
 
     def record_all(self, recipients: Iterable[Address], fate: Fate, reply: Reply | None = None) -> None:
         """Give several recipients one fate."""
@@ -65,6 +68,16 @@ class Ledger:
     def outcomes(self) -> tuple[Outcome, ...]:
         """The account so far, one entry a recipient."""
         return tuple(Outcome(recipient, fate, reply) for recipient, (fate, reply) in self.fates.items())
+
+
+def _kept(reply: Reply) -> Reply:
+    lines: list[str] = []
+    left = KEPT_LIMIT
+    for line in reply.lines:
+        if left > 0:
+            lines.append(line[:left])
+        left -= len(line) + 1
+    return reply if left >= 0 else Reply(reply.code, tuple(lines))
 
 
 async def transact(
@@ -194,38 +207,63 @@ async def _offer_envelope(
 
 
 class Flight:
-    """Commands on their way, and their replies in order: all at once with PIPELINING, else one by one.
+    """Commands on their way, and their replies in order: all at once with PIPELINING, else one by one. No reply is
+    believed before its command has left.
 
     Replies are read while commands are still being written: thousands of recipients would otherwise fill both
     sides' buffers.
     """
 
-    __slots__ = ("_commands", "_outgoing", "_session", "together")
+    __slots__ = ("_lines", "_mark", "_outgoing", "_session", "_texts", "together")
 
     def __init__(self, session: Session, commands: list[str], together: bool) -> None:
         self._session = session
         self.together = together
-        self._commands = iter(commands)
         lines = [command_line(text) for text in commands]  # all are checked before the first is sent
-        for text in commands if together else ():
-            session.transcript.note("C", text)
+        self._texts, self._lines = iter(commands), iter(lines)
         self._outgoing = Outgoing((b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ())
+        self._mark = 0  # where in `_outgoing` the present command ends
 
     async def next(self, phase: str) -> Reply:
         """The reply to the next command."""
-        session, timeouts = self._session, self._session.server.timeouts
+        session, line = self._session, next(self._lines)
         session.phase = phase
+        session.transcript.note("C", next(self._texts))
         if not self.together:
-            text = next(self._commands)
-            session.transcript.note("C", text)
-            self._outgoing = Outgoing([command_line(text)])
-        while not self._outgoing.done:
-            if session.replies.ready:
-                break
-            arrived = await exchange(session, self._outgoing, timeouts.block)
-            if arrived:
-                session.replies.feed(arrived)
-        return await read_reply(session, timeouts.reply)
+            self._outgoing, self._mark = Outgoing([line]), 0
+        if self._mark == 0 and session.replies.pending:
+            raise await _unasked(session)
+        self._mark += len(line)
+        await hand_over(session, self._outgoing, self._mark)
+        reply = await read_reply(session, session.server.timeouts.reply)
+        if reply.intermediate and phase != phases.DATA:
+            raise _out_of_step(session, reply)
+        return reply
+
+
+async def hand_over(session: Session, outgoing: Outgoing, mark: int) -> None:
+    """Hand over the first `mark` octets, and more if they go with them; what arrives meanwhile is kept for reading."""
+    limit = session.server.timeouts.block
+    until: float | None = None
+    while outgoing.handed < mark and not outgoing.done:
+        arrived = await exchange(session, outgoing, limit)
+        if not arrived:
+            continue
+        session.replies.feed(arrived)
+        if outgoing.handed == 0:
+            raise await _unasked(session)
+        now = await Clock()
+        until = now + limit if until is None else until
+        if now > until:  # it talks and does not listen
+            session.open = False
+            raise phases.timed_out(session, limit)
+
+
+async def _unasked(session: Session) -> DeliveryError:
+    """The error for words that answer nothing of ours: a goodbye, or what would be taken for the next answer."""
+    session.open = False
+    reply = await read_reply(session, session.server.timeouts.reply)
+    return _ended(session, reply) if reply.code == SERVICE_CLOSING else _out_of_step(session, reply)
 
 
 async def exchange(session: Session, outgoing: Outgoing, timeout: float) -> bytes | None:
@@ -252,18 +290,23 @@ async def _end_without_content(session: Session, data: Reply | None) -> None:
     if data is not None and data.code == 354:
         session.phase = phases.DATA
         session.transcript.note("C", ".")
-        await exchange_all(session, Outgoing([b".\r\n"]))
+        await hand_over(session, Outgoing([b".\r\n"]), 3)
         await read_reply(session, session.server.timeouts.reply)
-    if session.open:
-        await Flight(session, ["RSET"], together=False).next(phases.READY)
+    elif data is not None and (data.ok or data.intermediate):
+        session.open = False  # nobody knows what it waits for now
+    await _abandon(session)
 
 
-async def exchange_all(session: Session, outgoing: Outgoing) -> None:
-    """Hand over everything; what arrives meanwhile is kept for reading."""
-    while not outgoing.done:
-        arrived = await exchange(session, outgoing, session.server.timeouts.block)
-        if arrived:
-            session.replies.feed(arrived)
+async def _abandon(session: Session) -> None:
+    """RSET, so that the connection can be used again. If that fails it is closed: why we are here matters more."""
+    if not session.open:
+        return
+    try:
+        reply = await Flight(session, ["RSET"], together=False).next(phases.READY)
+        session.open = session.open and reply.ok
+    except DeliveryError:
+        session.open = False
+        session.phase = phases.READY
 
 
 async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Ledger, data: Reply | None) -> None:
@@ -272,13 +315,10 @@ async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Le
     if data.code == 354:
         return
     session.phase = phases.DATA
-    if data.ok or data.code == 421:
-        session.open = False
-    elif session.open:
-        await Flight(session, ["RSET"], together=False).next(phases.READY)
-        session.phase = phases.DATA
     if data.ok or data.intermediate:
         raise _out_of_step(session, data)
+    await _abandon(session)
+    session.phase = phases.DATA
     for recipient in willing:
         ledger.record(recipient, data)
     raise _content_refused(session, data)
@@ -303,7 +343,7 @@ async def _send_content(
             continue
         session.replies.feed(arrived)
         if not outgoing.done:
-            await _interrupted(session, willing, ledger)
+            await _interrupted(session, outgoing, willing, ledger)
     # From here until the final reply nobody but the server knows (RFC 1047).
     ledger.handed = True
     ledger.record_all(willing, "in doubt")
@@ -317,14 +357,17 @@ def _as_chunk(content: Content) -> Iterator[bytes]:
     yield from chunks
 
 
-async def _interrupted(session: Session, willing: tuple[Address, ...], ledger: Ledger) -> None:
+async def _interrupted(session: Session, outgoing: Outgoing, willing: tuple[Address, ...], ledger: Ledger) -> None:
     """The server spoke before it had the whole content: it refuses, or it is out of step. Either way it won't
-    deliver.
+    deliver, unless what was on its way turns out to have been the end.
     """
     reply = await read_reply(session, session.server.timeouts.reply)
     session.open = False
     if not (reply.temporary or reply.permanent):
-        raise _out_of_step(session, reply)
+        if outgoing.done:
+            ledger.handed = True
+            ledger.record_all(willing, "in doubt")
+        raise _out_of_step(session, reply, in_doubt=outgoing.done)
     for recipient in willing:
         ledger.record(recipient, reply)
     raise _content_refused(session, reply)
@@ -371,6 +414,7 @@ def _ended(session: Session, reply: Reply) -> DeliveryError:
 
 
 def _out_of_step(session: Session, reply: Reply, in_doubt: bool = False) -> DeliveryError:
+    session.open = False
     return ProtocolError(
         f"{session.server} answered out of step {phases.DOING[session.phase]}: {reply}.",
         "The connection was closed."

@@ -18,6 +18,7 @@ AUTH_LIMIT = 12288  # octets of one line of an AUTH exchange, RFC 4954 §4
 REPLY_LINE_LIMIT = 8192  # octets; the RFC says 512 (§4.5.3.1.5), and servers with long texts exist
 REPLY_LIMIT = 65536  # octets of one reply
 REPLY_LINES_LIMIT = 500  # lines of one reply: the longest EHLO seen has some 30
+UNREAD_LIMIT = 1 << 20  # octets that arrived and nobody asked for: a whole flight of long replies has fewer
 
 _FORBIDDEN = bytes(range(32)) + b"\x7f"
 
@@ -113,8 +114,10 @@ class ReplyReader:
         self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Add what arrived."""
+        """Add what arrived. Raises `ProtocolError` for a flood: a server may talk while we write, and for a while."""
         self._buffer += data
+        if len(self._buffer) > UNREAD_LIMIT:
+            raise ProtocolError(f"The server said more than {UNREAD_LIMIT} octets that it was not asked for.")
 
     @property
     def pending(self) -> bytes:

@@ -52,6 +52,7 @@ class ProxyURL(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        from mailwright.words.url import masked
-
-        return repr(masked(str(self)))
+        before, at, place = self.rpartition("@")
+        scheme, separator, _ = before.partition("://")
+        # Without a scheme it is no URL, and all of it in front of the host may be a password.
+        return repr(f"{scheme if separator else ''}{separator}***@{place}") if at else super().__repr__()

@@ -176,15 +176,10 @@ class Server:
     @property
     def stays_here(self) -> bool:
         """True when what is said to it can't leave this machine. A proxy's localhost is another machine."""
-        return self.is_loopback and self.proxy is None
-
-    @property
-    def is_loopback(self) -> bool:
-        """True when the connection can't leave this machine; one through a proxy can."""
-        if self.path is not None or self.proxy is not None:
-            return self.proxy is None
+        if self.proxy is not None:
+            return False
         host = self.host.rstrip(".").lower()
-        return host in ("localhost", "::1") or _is_loopback_v4(host)
+        return self.path is not None or host in ("localhost", "::1") or _is_loopback_v4(host)
 
     def __str__(self) -> str:
         if self.path is not None:

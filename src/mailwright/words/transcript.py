@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
+LINE_LIMIT = 1000  # characters of one line that are kept
+
+
 @value
 class Line:
     """One entry: `seconds` since the beginning, who spoke, and what.
@@ -47,7 +50,7 @@ class Transcript:
     def note(self, mark: str, text: str) -> None:
         """Note one line that was said or happened now."""
         half = max(1, self.limit // 2)
-        line = Line(self._clock() - self._start if self._clock else 0.0, mark, text)
+        line = Line(self._clock() - self._start if self._clock else 0.0, mark, text[:LINE_LIMIT])
         if len(self._first) < half:
             self._first.append(line)
             return

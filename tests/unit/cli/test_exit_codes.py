@@ -218,6 +218,7 @@ def test_an_attachment_that_is_not_the_same_when_it_is_sent(
         ((*WHO, "--text-file", "-", "--html", "-"), b"", 64, "only one of"),
         ((*WHOLE, "--inline", "logo=logo.png"), b"", 64, "--html"),
         ((*WHO, "--html", "-", "--inline", "logo"), b"<p>", 65, "--inline logo=logo.png"),
+        ((*WHO, "--html", "-", "--inline", f"a={__file__}", "--inline", f"a={__file__}"), b"<p>", 65, "'a'"),
         ((*WHOLE, "--preview", "--dry-run"), b"", 64, "either --preview or --dry-run"),
         ((*WHOLE, "--subjct", "x"), b"", 64, "--subjct is not known here. Did you mean --subject?"),
         ((*WHOLE, "--body", "x"), b"", 64, "Did you mean --text?"),

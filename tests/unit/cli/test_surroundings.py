@@ -114,6 +114,8 @@ def test_a_locale_that_is_not_utf_8(tmp_path: Path) -> None:
         assert message.to[0].name == "Bob Hüpper" and (message.text or "").strip() == "Guten Tag, Łucja"
         listed = program("send", *encoded, "--text", "x", "--json", env=bare())
         assert listed.code == 0 and json.loads(listed.out)
+        refused = program("send", *encoded, "--text", "x", "--to", "bob@Grüße@x".encode(), env=bare())
+        assert refused.code == 65 and refused.err.isascii() and refused.err.count("\n") == 1
         shown = program("send", *encoded, "--text", "Grüße".encode(), "--dry-run", env=bare())
         assert shown.code == 0
         wrong = program("send", *encoded, "--to", "Grüße".encode(), "--text", "x", env=bare())
@@ -130,7 +132,13 @@ def test_octets_that_are_no_text_at_all() -> None:
 
 
 def test_the_output_of_every_command_survives_ascii() -> None:
-    for words in (("demo",), ("--help",), ("send", "--help"), ("config", "--server", "smtp+plain://localhost")):
+    for words in (
+        ("demo",),
+        ("--help",),
+        ("send", "--help"),
+        ("config", "--help"),
+        ("config", "--server", "smtp+plain://localhost"),
+    ):
         ran = program(*words, env=bare())
         assert ran.code == 0 and ran.err == "" and ran.out.isascii()
 

@@ -86,7 +86,7 @@ class TestOurs:
         ),
     )
     def test_any_subject_text_and_file_name(self, subject: str, text: str, name: str) -> None:
-        name = name.strip(" ")
+        name = name.strip()
         if name in ("", ".", ".."):
             return
         message = ours(subject=subject, text=text or "x", attachments={name: b"x"})
@@ -175,6 +175,7 @@ class TestForeign:
             (b'attachment; filename=".."', "part-1.bin"),
             (b"attachment; filename*=utf-8''a%0D%0Ab%00.txt", "a  b .txt"),
             (b"attachment; filename=" + b"x" * 300 + b".txt", "x" * 251 + ".txt"),
+            (b"attachment; filename*=utf-8''%C2%A0%E3%80%80", "part-1.bin"),
             (b"attachment", "part-1.bin"),
         ],
     )
@@ -198,7 +199,9 @@ class TestForeign:
             ("undisclosed-recipients:;", []),
             ("user@good-corp.com(x)evil.com", []),
             ("user@good-corp.com (x) evil.com", []),
+            ("user@good-corp.com (x) evil.com (y)", []),
             ("=?utf-8?q?a=0D=0ABcc:_x?= <a@example.org>", [("a  Bcc: x", "a@example.org")]),
+            ("bad, =?utf-8, b@example.net", [("", "b@example.net")]),
             ("[list] <a@example.org>", [("[list]", "a@example.org")]),
             ("", []),
         ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def received(stuffed: bytes) -> bytes:
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """`data` in pieces."""
     marks = sorted({0, len(data), *(p % (len(data) + 1) for p in places)})
-    return [data[a:b] for a, b in zip(marks, marks[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(marks)]
 
 
 @given(LINES, st.lists(st.integers(0, 500), max_size=10))

@@ -136,6 +136,10 @@ def test_it_is_refused_among_others_too(text: str) -> None:
         ("ada@example.org, b ob@example.org", 18, "' ' before the \"@\""),
         ("ada@example.org,, bob@example.org", 16, "nothing between two commas"),
         ('"a\tb"@example.org', 2, "'\\t' inside the quotation marks"),
+        ('"Ada\\" <ada@example.org>', 5, "the name ends in a backslash"),
+        ('"Ada <ada@example.org>', 0, "the quotation mark of the name is not closed"),
+        ('"A" B" <ada@example.org>', 2, "a quotation mark inside the name"),
+        ("ada@" + "ü" * 256, 4, "more than 255 characters"),
         ("ada@192.0.2.1", 4, "an IP address is written [192.0.2.1]"),
     ],
 )

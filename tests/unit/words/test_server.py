@@ -105,7 +105,7 @@ def test_what_can_not_be_said_in_ehlo(hello: str) -> None:
     "host", ["localhost", "LOCALHOST", "localhost.", "127.0.0.1", "127.1.2.3", "127.255.255.255", "::1"]
 )
 def test_this_machine(host: str) -> None:
-    assert Server(host).is_loopback
+    assert Server(host).stays_here
 
 
 @pytest.mark.parametrize(
@@ -115,18 +115,18 @@ def test_this_machine(host: str) -> None:
      "::", "0.0.0.0"],
 )  # fmt: skip
 def test_another_machine(host: str) -> None:
-    assert not Server(host).is_loopback
+    assert not Server(host).stays_here
 
 
 def test_a_socket_in_the_file_system_stays_here_and_needs_no_host() -> None:
     server = Server("", path="/run/lmtp", protocol="lmtp")
-    assert server.is_loopback
+    assert server.stays_here
     assert str(server) == "/run/lmtp"
 
 
 def test_through_a_proxy_nothing_stays_here() -> None:
-    assert not Server("localhost", proxy="socks5://proxy.example.org").is_loopback
-    assert not Server("127.0.0.1", proxy="http://localhost:8080").is_loopback
+    assert not Server("localhost", proxy="socks5://proxy.example.org").stays_here
+    assert not Server("127.0.0.1", proxy="http://localhost:8080").stays_here
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,19 @@ def test_through_a_proxy_nothing_stays_here() -> None:
 )
 def test_is_shown_as_host_and_port(host: str, wanted: str) -> None:
     assert str(Server(host)) == wanted
+
+
+def test_a_server_is_read_from_a_url() -> None:
+    assert Server.from_url("smtps://mail.example.org") == Server("mail.example.org", security="tls")
+    assert Server.from_url(f"smtp://ada:{CANARY}@mail.example.org").login == Login("ada", CANARY)
+
+
+def test_a_proxy_keeps_its_credentials_to_itself() -> None:
+    url = f"socks5://ada:{CANARY}@proxy.example.org:1080"
+    server = Server("mail.example.org", proxy=url)
+    assert server.proxy == url
+    assert CANARY not in f"{server} {server!r}"
+    assert repr(server).count("proxy.example.org") == 1
 
 
 def test_a_server_never_shows_its_secrets() -> None:

@@ -103,8 +103,8 @@ class Outgoing:
     """Octets on their way out, taken from an iterable of chunks piece by piece.
 
     Survives the step that carries it, so that a plan can stop to look at what arrived and go on. `handed`
-    counts the octets that the operating system took, `pieces` the chunks that were begun. An error of the iterable (a file that vanished) is
-    raised from the step.
+    counts the octets that the operating system took, `pieces` the chunks that were begun. An error of the
+    iterable (a file that vanished) is raised from the step.
     """
 
     __slots__ = ("_chunks", "_current", "_ended", "handed", "pieces")
@@ -144,8 +144,8 @@ class Exchange(Step["bytes | None"]):
     """Write and read at once, so that full buffers on both sides can't lock up.
 
     Hands over from `outgoing` until something arrives, and gives that (``b""``: the other side closed), or
-    until all is handed over, and gives `None`. Waits `timeout` seconds at most without progress in either
-    direction. When writing fails, what the other side said before is given first.
+    until all is handed over, and gives `None`. Each chunk of `outgoing` must go within `timeout` seconds (RFC 5321
+    §4.5.3.2.5): a trickle is no progress. When writing fails, what the other side said before is given first.
     """
 
     outgoing: Outgoing

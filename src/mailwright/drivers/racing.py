@@ -72,7 +72,13 @@ def unreachable(step: Connect, failures: list[tuple[str, BaseException]]) -> Con
     )
     kinds = {_kind(problem) for _, problem in failures}
     what = f"No connection to {where}: {'; '.join(reasons[:4]) or 'no address'}."
-    return ConnectError(what, _advice(step, kinds))
+    # A name that does not exist will not exist the next time either; a resolver that is away may be back.
+    wrong = bool(failures) and all(_is_wrong_name(problem) for _, problem in failures)
+    return ConnectError(what, _advice(step, kinds), temporary=False if wrong else None)
+
+
+def _is_wrong_name(problem: BaseException) -> bool:
+    return _kind(problem) == "name" and getattr(problem, "errno", None) != -3  # EAI_AGAIN
 
 
 def _kind(problem: BaseException) -> str:

@@ -65,7 +65,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         try:
             server = await serve(self._serve_client, LOOPBACK, port)
-        except OSError as problem:
+        except (OSError, OverflowError) as problem:  # a port above 65535 is an OverflowError
             self._loop = self._stopping = None
             ready.set_exception(problem)
             return

@@ -30,7 +30,7 @@ __all__ = ["Settings", "resolve"]
 
 _ARGUMENT = "server argument"
 _SENDER = "sender argument"
-_WAYS = 'Pass server="smtps://user:password@smtp.example.org", set MAILWRIGHT_URL or SMTP_HOST'
+_WAYS = "Set MAILWRIGHT_URL (smtps://user:password@smtp.example.org) or SMTP_HOST, pass server=…"
 
 
 def resolve(

@@ -14,6 +14,13 @@
 `stamping`                Date and Message-ID
 `content`                 the finished octets: exact size, chunks again and again
 `keywords`                the right name for a wrong keyword
+`mail`                    `MailObject`: envelope and content, what everything above carries
+`foreign`, `standard`     adopting what others wrote: raw octets, and messages of the ``email`` package
+`fields`, `entities`      finding header fields and parts in octets
+`reencode`                8-bit octets for a server that takes only 7-bit ones
+`parse`, `decode`         reading a message back; `bodies` finds text, HTML and files in it
+`markup`                  text from HTML
+`preview`                 a page to look at
 ========================  ====================================================================
 """
 

@@ -165,11 +165,13 @@ class Message(Draft):
     def stamped(self, now: float, token: str) -> Message:
         """The same message with its Date and Message-ID, or with `now` in UTC and ``<token@domain>``.
 
-        `now`: seconds since 1970. `token`: ASCII letters and digits that never come again. The domain is the
-        sender's. Raises `MessageError` without a sender.
+        A message that was rendered before keeps the stamp that it got then. `now`: seconds since 1970. `token`: ASCII
+        letters and digits that never come again. The domain is the sender's. Raises `MessageError` without a sender.
         """
         if self.date is not None and self.message_id is not None:
             return self
+        if hasattr(self, "_stamped"):
+            return self._stamped  # it was already shown to somebody with this Message-ID
         fields = {name: getattr(self, name) for name in fields_of(self)}
         fields["date"] = self.date or date_text(now)
         fields["message_id"] = self.message_id or new_message_id(token, self._sender().domain)

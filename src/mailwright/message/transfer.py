@@ -78,10 +78,10 @@ def encoded(data: bytes, line_ends: bytes) -> tuple[str, bytes]:
     `line_ends`: ``CRLF`` if those in `data` are line ends and stay such in quoted-printable, else empty.
     """
     if not base64_is_shorter(data, line_ends):
-        # b2a_qp ends its lines as its input's first line ends; given LF alone it writes LF, soft breaks
-        # included.
+        # b2a_qp ends its lines, soft breaks included, as its input's first line ends; CR and LF that are data
+        # are =0D and =0A by then, so whatever it chose becomes CRLF.
         quoted = b2a_qp(data.replace(b"\r\n", b"\n")) if line_ends else b2a_qp(data, istext=False)
-        quoted = quoted.replace(b"\n", b"\r\n")
+        quoted = quoted.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
         if len(quoted) <= base64_size(len(data)):
             return "quoted-printable", quoted
     return "base64", base64(data)

@@ -130,10 +130,12 @@ def check_support(session: Session, mail: MailObject, content: Content) -> None:
             f"The message has {content.size:,} octets and {server} takes at most {features.size:,}.",
             "Make it smaller, or send a link to the file (attachments grow by 37 % on the way).",
         )
-    if mail.envelope.require_tls and ("REQUIRETLS" not in features or session.secured is None):
+    verified = session.secured is not None and session.secured.verified  # RFC 8689 §4.2.1
+    if mail.envelope.require_tls and not (verified and "REQUIRETLS" in features):
         raise _unsupported(
             session,
-            f"{server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection, which this message asks for.",
+            f"{server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection"
+            f"{' to a verified server' if session.secured is not None else ''}, which this message asks for.",
             "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
         )
 

@@ -161,11 +161,10 @@ def test_a_reply_left_over_is_not_the_answer_to_the_next_message(stage: str) -> 
 
     async def twice(session: Session) -> Any:
         await deliver(session, mail, Ledger(mail.envelope.recipients), "raise", False)
-        session.open = session.open and not session.replies.pending or session.open
         return await deliver(session, mail, Ledger(mail.envelope.recipients), "raise", False)
 
     turns = [*hello(), *ENVELOPE, *CONTENT[:-1], S("250 ok", "250 ok"), HangUp()]
-    result = play(turns, twice, stage).result
+    result = play(turns, twice, stage, patient(timeouts=Timeouts(reply=1.0))).result
     # The old connection is left, and (there is no second script) a new one fails: nothing is said on the old.
     assert isinstance(result, DeliveryError) and result.phase in ("connect", "greeting"), repr(result)
 
@@ -358,7 +357,9 @@ class Hostile:
 
     async def play(self) -> None:
         """Serve until the client or the mood ends it."""
-        self.keywords = [k for k in ("PIPELINING", "CHUNKING", "8BITMIME", "SIZE 9999999") if self.random.random() < 0.5]
+        self.keywords = [
+            k for k in ("PIPELINING", "CHUNKING", "8BITMIME", "SIZE 9999999") if self.random.random() < 0.5
+        ]
         await self.say("220 hi")
         recipients = 0
         while (line := await self.line()) is not None:
@@ -370,7 +371,9 @@ class Hostile:
                 await self.say("250 ok")
             elif verb == b"RCPT":
                 recipients += 1
-                await self.say(self.random.choice(["250 ok"] * 6 + ["550 no", "450 later", "452 4.5.3 many", "552 much"]))
+                await self.say(
+                    self.random.choice(["250 ok"] * 6 + ["550 no", "450 later", "452 4.5.3 many", "552 much"])
+                )
             elif verb == b"DATA":
                 await self.say("354 go")
                 await self.until(b"\r\n.\r\n")
@@ -476,7 +479,9 @@ def visit(seed: int) -> None:
     server = Hostile(seed, lmtp)
     session = Session(Server("127.0.0.1", 2525, "none", protocol="lmtp" if lmtp else "smtp"), time)
     who = [f"r{n}@example.org" for n in range(fate.choice([1, 2, 5]))]
-    bodies = [b"X-Number: %d of %d\r\n" % (n, seed) + RAW + b"." * n + b"line\r\n" * fate.choice([1, 3, 9000]) for n in (0, 1)]
+    bodies = [
+        b"X-Number: %d of %d\r\n" % (n, seed) + RAW + b"." * n + b"line\r\n" * fate.choice([1, 3, 9000]) for n in (0, 1)
+    ]
     tried: list[tuple[bytes, Ledger, Any]] = []
 
     async def client() -> None:
@@ -506,7 +511,7 @@ def check(server: Hostile, stream: bytes, body: bytes, ledger: Ledger, came: Any
     copies = stream.count(stuffed + b".\r\n") + stream.count(b" LAST\r\n" + body)
     fates = {recipient: fate for recipient, (fate, _) in ledger.fates.items()}
     if "accepted" in fates.values():
-        assert (server.got.count(stuffed + b".\r\n") + server.got.count(b" LAST\r\n" + body)) >= 1
+        assert copies >= 1
         yes = len(re.findall(rb"(?m)^2\d\d(?: .*)?\r$", server.said))
         assert yes >= 3 + 1 + 1
     if "in doubt" in fates.values():

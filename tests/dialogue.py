@@ -18,8 +18,8 @@ from mailwright.drivers import aio, memory, sync
 from mailwright.drivers import trio as trio_driver
 from mailwright.mailer.delivering import deliver
 from mailwright.message.mail import MailObject, mail_object
+from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.session import Session
-from mailwright.smtp.transaction import Ledger
 from mailwright.steps import BindChannel, Close, Read, Sleep, StartTLS, Write
 from mailwright.words.server import TLS, Server, Timeouts
 

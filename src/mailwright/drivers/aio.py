@@ -8,8 +8,9 @@ import asyncio
 import os
 import socket
 
+from mailwright.drivers.aio_connecting import connected_socket
 from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
-from mailwright.drivers.racing import Attempts, in_turn, unreachable
+from mailwright.drivers.racing import unreachable
 from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
@@ -209,7 +210,7 @@ class Link(asyncio.Protocol):
         self.close()
         loop = asyncio.get_running_loop()
         timeout = step.timeout if self.deadline is None else min(step.timeout, self.deadline - loop.time())
-        sock = await _connected_socket(step, max(timeout, 0.0))
+        sock = await connected_socket(step, max(timeout, 0.0))
         try:
             sock.setblocking(False)
             await loop.create_connection(lambda: self, sock=sock)
@@ -311,85 +312,6 @@ async def _together(step: Together, link: Link) -> list[Any]:
         if isinstance(result, BaseException) and not isinstance(result, Exception):
             raise result
     return results
-
-
-async def _connected_socket(step: Connect, timeout: float) -> socket.socket:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + timeout
-    if step.path is not None:
-        return await _unix_socket(step.path)
-    if step.proxy is not None:
-        from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
-
-        return await connect_through_async(step, timeout, "asyncio")
-    try:
-        async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as problem:
-        raise unreachable(step, [(step.host, problem)]) from problem
-    return await _race(step, Attempts(in_turn(found)), until)
-
-
-async def _unix_socket(path: str) -> socket.socket:
-    sock = None
-    try:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, path)
-    except BaseException as problem:
-        if sock is not None:
-            sock.close()
-        if isinstance(problem, OSError):
-            raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
-        raise
-    return sock
-
-
-async def _race(step: Connect, attempts: Attempts, until: float) -> socket.socket:
-    """Happy eyeballs (RFC 8305), the same decisions as in the blocking driver."""
-    loop = asyncio.get_running_loop()
-    pending: dict[asyncio.Task[socket.socket], Any] = {}
-    try:
-        while True:
-            now = loop.time()
-            if now >= until:
-                raise unreachable(step, attempts.failed_with(TimeoutError(), pending.values()))
-            if attempts.due(now, bool(pending)) and (address := attempts.next(now)) is not None:
-                pending[loop.create_task(_attempt(address, step.source_address))] = address
-                continue
-            if not pending:
-                raise unreachable(step, attempts.failures)
-            wait = min(until, attempts.next_due) - now
-            done, _ = await asyncio.wait(pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                address = pending.pop(task)
-                problem = task.exception()
-                if problem is None:
-                    return task.result()
-                attempts.failed(address, problem)
-    finally:
-        for task in pending:
-            task.cancel()
-            task.add_done_callback(_close_late)
-
-
-def _close_late(task: asyncio.Task[socket.socket]) -> None:
-    if not task.cancelled() and task.exception() is None:
-        task.result().close()
-
-
-async def _attempt(address: Any, source: str | None) -> socket.socket:
-    family, kind, protocol, _, place = address
-    sock = socket.socket(family, kind, protocol)
-    try:
-        sock.setblocking(False)
-        if source:
-            sock.bind((source, 0))
-        await asyncio.get_running_loop().sock_connect(sock, place)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 # What a pool of connections needs of asyncio; `mailwright.drivers.trio` has the same names.

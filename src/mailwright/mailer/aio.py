@@ -9,8 +9,8 @@ from mailwright.mailer.loops import running
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
 from mailwright.mailer.sync import _between_messages, _no_lease
+from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.session import Session, quit_session
-from mailwright.smtp.transaction import Ledger
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
 

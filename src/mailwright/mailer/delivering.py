@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from mailwright.mailer.log import log_failure, log_receipt
 from mailwright.smtp import phases
+from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import is_stale, noop
-from mailwright.smtp.transaction import Ledger, transact
+from mailwright.smtp.transaction import transact
 from mailwright.steps import Close
 from mailwright.words.errors import DeliveryError, MailError, ProtocolError, RecipientsRefused, Unsupported
 from mailwright.words.receipt import Receipt

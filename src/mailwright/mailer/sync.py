@@ -59,7 +59,7 @@ class Mailer:
         from mailwright.drivers.sync import run
         from mailwright.mailer.delivering import deliver
         from mailwright.mailer.outgoing import outgoing_mail
-        from mailwright.smtp.transaction import Ledger
+        from mailwright.smtp.ledger import Ledger
 
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)

@@ -5,8 +5,9 @@ moment.
 from __future__ import annotations
 
 from mailwright.smtp import phases
+from mailwright.smtp.parameters import check_support, mail_command, rcpt_command
 from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply, refusal_advice
-from mailwright.smtp.wire import check_line_ends, command_line, escape_dots, xtext
+from mailwright.smtp.wire import check_line_ends, command_line, escape_dots
 from mailwright.steps import Clock, Exchange, Outgoing
 from mailwright.words.errors import (
     ContentRefused,
@@ -15,69 +16,18 @@ from mailwright.words.errors import (
     ProtocolError,
     Refused,
     SenderRefused,
-    Unsupported,
 )
-from mailwright.words.receipt import Outcome
 from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from mailwright.message.content import Content
     from mailwright.message.mail import MailObject
+    from mailwright.smtp.ledger import Ledger
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
-    from mailwright.words.receipt import Fate
-
-
-KEPT_LIMIT = 1000  # characters kept of the reply for one recipient, of whom there may be thousands
-
-
-class Ledger:
-    """What is known of each recipient's fate; exact also after the plan that wrote it has died.
-
-    `begun`: MAIL was said, so the server may have changed its state. `handed`: every octet of the content
-    left this process.
-    """
-
-    __slots__ = ("begun", "fates", "handed", "reply", "size")
-
-    def __init__(self, recipients: Iterable[Address]) -> None:
-        self.fates: dict[Address, tuple[Fate, Reply | None]] = dict.fromkeys(recipients, ("not tried", None))
-        self.begun = False
-        self.handed = False
-        self.reply: Reply | None = None
-        self.size = 0
-
-    def record(self, recipient: Address, reply: Reply, accepted: Fate = "accepted") -> None:
-        """Note what `reply` means for a recipient; `accepted` is the fate that a 2yz gives."""
-        fate: Fate = accepted if reply.ok else "deferred" if reply.temporary else "refused"
-        self.fates[recipient] = (fate, _kept(reply))
-
-    def record_all(self, recipients: Iterable[Address], fate: Fate, reply: Reply | None = None) -> None:
-        """Give several recipients one fate."""
-        for recipient in recipients:
-            self.fates[recipient] = (fate, reply)
-
-    def with_fate(self, *fates: Fate) -> tuple[Address, ...]:
-        """The recipients whose fate is one of these."""
-        return tuple(recipient for recipient, (fate, _) in self.fates.items() if fate in fates)
-
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]:
-        """The account so far, one entry a recipient."""
-        return tuple(Outcome(recipient, fate, reply) for recipient, (fate, reply) in self.fates.items())
-
-
-def _kept(reply: Reply) -> Reply:
-    lines: list[str] = []
-    left = KEPT_LIMIT
-    for line in reply.lines:
-        if left > 0:
-            lines.append(line[:left])
-        left -= len(line) + 1
-    return reply if left >= 0 else Reply(reply.code, tuple(lines))
 
 
 async def transact(
@@ -109,68 +59,6 @@ async def transact(
         session.open = False  # the content ended in the middle: only closing takes it back (RFC 5321 §4.1.1.10)
         raise
     await _final_replies(session, willing, ledger)
-
-
-def check_support(session: Session, mail: MailObject, content: Content) -> None:
-    """Refuse before the first command what this server said it can't do. Raises `Unsupported`."""
-    features, server = session.features, session.server
-    if mail.needs_utf8 and "SMTPUTF8" not in features:
-        who = next(
-            (a.spec for a in (mail.envelope.sender, *mail.envelope.recipients) if a and a.needs_utf8),
-            "the headers",
-        )
-        raise _unsupported(
-            session,
-            f"{server} can't take the non-ASCII address {who}: it does not offer SMTPUTF8 (RFC 6531).",
-            "Use an ASCII address of that person, or a server that offers SMTPUTF8.",
-        )
-    if features.size is not None and content.size > features.size:
-        raise _unsupported(
-            session,
-            f"The message has {content.size:,} octets and {server} takes at most {features.size:,}.",
-            "Make it smaller, or send a link to the file (attachments grow by 37 % on the way).",
-        )
-    verified = session.secured is not None and session.secured.verified  # RFC 8689 §4.2.1
-    if mail.envelope.require_tls and not (verified and "REQUIRETLS" in features):
-        raise _unsupported(
-            session,
-            f"{server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection"
-            f"{' to a verified server' if session.secured is not None else ''}, which this message asks for.",
-            "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
-        )
-
-
-def _unsupported(session: Session, what: str, advice: str) -> Unsupported:
-    return Unsupported(what, advice, phase=phases.MAIL, server=str(session.server))
-
-
-def mail_command(session: Session, mail: MailObject, content: Content) -> str:
-    """MAIL with the parameters that this server offers and this message needs."""
-    features, dsn = session.features, mail.envelope.dsn
-    words = [f"MAIL FROM:<{mail.envelope.reverse_path}>"]
-    if "SIZE" in features:
-        words.append(f"SIZE={content.size}")
-    if content.eight_bit and "8BITMIME" in features:
-        words.append("BODY=8BITMIME")
-    if mail.needs_utf8:
-        words.append("SMTPUTF8")
-    if dsn is not None and "DSN" in features:
-        words += [f"RET={dsn.ret}"] if dsn.ret else []
-        words += [f"ENVID={xtext(dsn.envid)}"] if dsn.envid else []
-    if mail.envelope.require_tls:
-        words.append("REQUIRETLS")
-    return " ".join(words)
-
-
-def rcpt_command(session: Session, mail: MailObject, recipient: Address) -> str:
-    """RCPT for one recipient, with what was asked about delivery reports (RFC 3461)."""
-    dsn = mail.envelope.dsn
-    line = f"RCPT TO:<{recipient.spec}>"
-    if dsn is None or "DSN" not in session.features:
-        return line
-    if dsn.notify:
-        line += f" NOTIFY={','.join(dsn.notify)}"
-    return line if recipient.needs_utf8 else f"{line} ORCPT=rfc822;{xtext(recipient.spec)}"
 
 
 async def _offer_envelope(

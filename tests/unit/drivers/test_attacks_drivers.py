@@ -106,6 +106,7 @@ def test_a_refusal_is_heard_though_nobody_reads_on(driver: str) -> None:
         for said in (b"220 a\r\n", b"250 a\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
             sock.sendall(said)
             sock.recv(65536)
+        done.wait(0.7)  # until no buffer takes any more
         sock.sendall(b"552 5.3.4 too big\r\n")
         done.wait(20)
 

@@ -11,13 +11,26 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
 import trio
 
-from mailwright import AsyncMailer, ConfigError, DeliveryError, Limits, Mailer, Message, Server, Timeouts
+from mailwright import (
+    AsyncMailer,
+    ConfigError,
+    DeliveryError,
+    Inbox,
+    Limits,
+    Mailer,
+    Message,
+    Server,
+    Timeouts,
+    send_async,
+)
 from mailwright.drivers import sync
+from mailwright.mailer.loops import running
 from mailwright.words.value import replace
 from tests.dialogue import EHLO, C, Content, Drop, HangUp, S, Script
 
@@ -314,6 +327,44 @@ def test_a_mailer_that_was_never_used_closes(library: str) -> None:
             assert "0 connections" in repr(mailer)
 
     run_in(library, main)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_which_library_runs_is_known_without_sniffio_too(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> str:
+        with_it = running().__name__
+        monkeypatch.delitem(sys.modules, "sniffio", raising=False)
+        assert running().__name__ == with_it
+        return with_it
+
+    assert (
+        run_in(library, main)
+        == {
+            "asyncio": "mailwright.drivers.aio",
+            "trio": "mailwright.drivers.trio",
+        }[library]
+    )
+
+
+def test_another_library_is_refused_by_name() -> None:
+    import sniffio
+
+    async def main() -> None:
+        sniffio.current_async_library_cvar.set("curio")
+        async with AsyncMailer(Server("127.0.0.1", 9, "none")) as mailer:
+            await mailer.send(MESSAGE)
+
+    with pytest.raises(ConfigError, match=r"under curio.*asyncio or Trio"):
+        asyncio.run(main())
+
+
+def test_send_async_under_trio() -> None:
+    with Inbox(login=("ada", "sesame")) as inbox:
+        receipt = trio.run(
+            partial(send_async, "bob@example.org", "Hi", "there", sender="a@b.example", server=inbox.server)
+        )
+        assert receipt.complete and receipt.tls is not None and receipt.login == "ada"
+        assert inbox.messages[0].subject == "Hi"
 
 
 def test_neither_library_is_imported_to_find_out_which_runs() -> None:

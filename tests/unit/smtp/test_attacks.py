@@ -12,9 +12,9 @@ import pytest
 
 from mailwright.drivers import memory
 from mailwright.mailer.delivering import deliver
+from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import Session
-from mailwright.smtp.transaction import Ledger
 from mailwright.steps import Clock, Close, Read, Sleep, Write
 from mailwright.words.errors import (
     ContentRefused,

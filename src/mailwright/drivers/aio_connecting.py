@@ -1,0 +1,96 @@
+"""Sockets, connected under asyncio: what `mailwright.drivers.connecting` does, on every event loop that asyncio has.
+
+Windows' event loop can't wait for a socket to become writable, as the blocking driver and Trio do: it connects itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from mailwright.drivers.racing import Attempts, in_turn, unreachable
+from mailwright.steps import Connect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+async def connected_socket(step: Connect, timeout: float) -> socket.socket:
+    """A connected socket, made within `timeout` seconds. Raises `ConnectError`."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + timeout
+    if step.path is not None:
+        return await _unix_socket(step.path)
+    if step.proxy is not None:
+        from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
+
+        return await connect_through_async(step, timeout, "asyncio")
+    try:
+        async with asyncio.timeout(timeout):
+            found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as problem:
+        raise unreachable(step, [(step.host, problem)]) from problem
+    return await _race(step, Attempts(in_turn(found)), until)
+
+
+async def _unix_socket(path: str) -> socket.socket:
+    sock = None
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, path)
+    except BaseException as problem:
+        if sock is not None:
+            sock.close()
+        if isinstance(problem, OSError):
+            raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
+        raise
+    return sock
+
+
+async def _race(step: Connect, attempts: Attempts, until: float) -> socket.socket:
+    """Happy eyeballs (RFC 8305), the same decisions as in the blocking driver."""
+    loop = asyncio.get_running_loop()
+    pending: dict[asyncio.Task[socket.socket], Any] = {}
+    try:
+        while True:
+            now = loop.time()
+            if now >= until:
+                raise unreachable(step, attempts.failed_with(TimeoutError(), pending.values()))
+            if attempts.due(now, bool(pending)) and (address := attempts.next(now)) is not None:
+                pending[loop.create_task(_attempt(address, step.source_address))] = address
+                continue
+            if not pending:
+                raise unreachable(step, attempts.failures)
+            wait = min(until, attempts.next_due) - now
+            done, _ = await asyncio.wait(pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                address = pending.pop(task)
+                problem = task.exception()
+                if problem is None:
+                    return task.result()
+                attempts.failed(address, problem)
+    finally:
+        for task in pending:
+            task.cancel()
+            task.add_done_callback(_close_late)
+
+
+def _close_late(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _attempt(address: Any, source: str | None) -> socket.socket:
+    family, kind, protocol, _, place = address
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setblocking(False)
+        if source:
+            sock.bind((source, 0))
+        await asyncio.get_running_loop().sock_connect(sock, place)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -112,7 +112,8 @@ def _without_secrets(step: Connect, proxy: Proxy, problem: BaseException) -> Bas
     """What to raise in place of the problem: the frames of the library, which hold the password, stay behind."""
     if not isinstance(problem, Exception):
         return problem.with_traceback(None)
-    if isinstance(problem, TimeoutError):
+    # Before python-socks 3 its time-out was no TimeoutError.
+    if isinstance(problem, TimeoutError) or type(problem).__name__ == "ProxyTimeoutError":
         return no_way(step, "no answer in time")
     if isinstance(problem, UnicodeError):
         return no_way(step, "there is no such host name")

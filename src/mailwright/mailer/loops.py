@@ -57,5 +57,10 @@ def _library() -> str:
             return str(sniffio.current_async_library())
         except sniffio.AsyncLibraryNotFoundError:
             return "asyncio"
-    trio = modules.get("trio")
-    return "trio" if trio is not None and trio.lowlevel.in_trio_task() else "asyncio"
+    if (trio := modules.get("trio")) is not None:
+        try:
+            trio.lowlevel.current_task()
+            return "trio"
+        except RuntimeError:
+            pass
+    return "asyncio"

@@ -251,12 +251,14 @@ async def _interrupted(session: Session, outgoing: Outgoing, willing: tuple[Addr
     """The server spoke before it had the whole content: it refuses, or it is out of step. Either way it won't
     deliver, unless what was on its way turns out to have been the end.
     """
-    reply = await read_reply(session, session.server.timeouts.reply)
-    session.open = False
-    if not (reply.temporary or reply.permanent):
+    try:
+        reply = await read_reply(session, session.server.timeouts.reply)
+    finally:
+        session.open = False
         if outgoing.done:
             ledger.handed = True
             ledger.record_all(willing, "in doubt")
+    if not (reply.temporary or reply.permanent):
         raise _out_of_step(session, reply, in_doubt=outgoing.done)
     for recipient in willing:
         ledger.record(recipient, reply)

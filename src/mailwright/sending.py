@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from mailwright.mailer.outgoing import Sendable
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def send(
-    to: Addresses | Sendable | None = None,
+    to_or_message: Addresses | Sendable | None = None,
+    /,
     subject: str | None = None,
     text: str | None = None,
     *,
+    to: Addresses | None = None,
     html: Any = None,
     attachments: Any = (),
     inline: Mapping[str, Any] | None = None,
@@ -46,7 +48,7 @@ def send(
     `DeliveryError` that says what to do.
     """
     message, envelope_to = _message(
-        to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
+        to_or_message, to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
     )
     settings = _settings(server, account, sender, password)
     from mailwright.mailer.sync import Mailer
@@ -56,10 +58,12 @@ def send(
 
 
 async def send_async(
-    to: Addresses | Sendable | None = None,
+    to_or_message: Addresses | Sendable | None = None,
+    /,
     subject: str | None = None,
     text: str | None = None,
     *,
+    to: Addresses | None = None,
     html: Any = None,
     attachments: Any = (),
     inline: Mapping[str, Any] | None = None,
@@ -77,18 +81,22 @@ async def send_async(
     errors.
     """
     message, envelope_to = _message(
-        to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
+        to_or_message, to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
     )
     settings = _settings(server, account, sender, password)
     from mailwright.mailer.aio import AsyncMailer
+    from mailwright.mailer.loops import running
 
-    async with AsyncMailer(settings.server, sender=settings.sender) as mailer:
+    # The password may come from a command or the keyring: that must not hold up the event loop.
+    loop = running()
+    found = await loop.run(_ask(lambda: settings.server), loop.Link())
+    async with AsyncMailer(found, sender=settings.sender) as mailer:
         return await mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
 
 
 def _message(
-    to: Any, subject: Any, text: Any, html: Any, attachments: Any, inline: Any, cc: Any, bcc: Any, reply_to: Any,
-    headers: Any, sender: Any, unknown: dict[str, Any],
+    first: Any, to: Any, subject: Any, text: Any, html: Any, attachments: Any, inline: Any, cc: Any, bcc: Any,
+    reply_to: Any, headers: Any, sender: Any, unknown: dict[str, Any],
 ) -> tuple[Any, Any]:  # fmt: skip
     """The message that was meant, and the recipients of its envelope where they are not its own."""
     from mailwright.message.keywords import explain_unknown
@@ -97,16 +105,19 @@ def _message(
     message = unknown.pop("message", None)
     if unknown:
         raise explain_unknown(unknown)
+    if message is None and _is_finished(first):
+        message, first = first, None
+    if first is not None and to is not None:
+        raise TypeError("send() got recipients twice: in first place and as to=")
+    recipients = first if first is not None else to
     if message is not None:
-        return message, to or None
-    if _is_finished(to):
-        return to, None
+        return message, recipients or None
     if subject is None and text is None and html is None and not attachments:
         raise TypeError(
             "send() needs a subject, or a finished message in first place: send(to, subject, text) or send(message)"
         )
     message = Message(
-        sender, to or (), subject or "", text, html,
+        sender, recipients or (), subject or "", text, html,
         attachments=attachments, inline=inline, cc=cc, bcc=bcc, reply_to=reply_to, headers=headers,
     )  # fmt: skip
     return message, None
@@ -126,6 +137,13 @@ def _envelope_sender(message: Any, sender: Any) -> Any:
     from mailwright.message.message import Message
 
     return None if isinstance(message, Message) else sender
+
+
+async def _ask(act: Callable[[], Server]) -> Server:
+    from mailwright.steps import Ask
+
+    answer: Server = await Ask(act, blocking=True)
+    return answer
 
 
 def _settings(server: Any, account: str | None, sender: Any, password: Any) -> Settings:

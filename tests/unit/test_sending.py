@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import mailwright
-from mailwright import ConfigError, DeliveryError, Envelope, Inbox, Message, MessageError
+from mailwright import ConfigError, DeliveryError, Envelope, Inbox, Mailer, Message, MessageError
 
 
 @pytest.fixture
@@ -82,6 +82,11 @@ def test_raw_octets_with_another_envelope(inbox: Inbox) -> None:
     got = inbox.wait(to="zoe@example.org")
     assert got.envelope.reverse_path == "bounce@example.org"
     assert [r.spec for r in got.envelope.recipients] == ["zoe@example.org"]
+    mailwright.send(raw, sender="bounce@example.org", to="xenia@example.org")
+    assert inbox.wait(to="xenia@example.org").envelope.reverse_path == "bounce@example.org"
+    with Mailer(inbox.server) as mailer:
+        mailer.send(raw, sender="", to="wim@example.org")
+    assert inbox.wait(to="wim@example.org").envelope.sender is None
     mailwright.send((Envelope.of(None, "yann@example.org"), raw))
     assert inbox.wait(to="yann@example.org").envelope.sender is None
 
@@ -91,6 +96,12 @@ def test_inside_a_running_event_loop(inbox: Inbox) -> None:
         return mailwright.send("bob@example.org", "from a notebook", "there")
 
     assert asyncio.run(cell()).complete
+
+
+def test_recipients_by_name_and_never_twice(inbox: Inbox) -> None:
+    assert mailwright.send(to="bob@example.org", subject="Hi", text="there").complete
+    with pytest.raises(TypeError, match="twice"):
+        mailwright.send("bob@example.org", "Hi", "there", to="carl@example.org")
 
 
 def test_async(inbox: Inbox) -> None:

@@ -52,7 +52,7 @@ class AsyncMailer:
     ) -> Receipt:
         """Send one message and give its receipt; as `Mailer.send`."""
         check_policy(on_refusal)
-        mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
+        mail = outgoing_mail(message, sender, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         if self._closed:
             raise ConfigError("This AsyncMailer was closed.", "Make a new one.")

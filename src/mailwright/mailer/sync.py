@@ -57,12 +57,12 @@ class Mailer:
         `DeliveryError`.
         """
         from mailwright.drivers.sync import run
-        from mailwright.mailer.delivering import deliver
+        from mailwright.mailer.delivering import deliver, interrupted
         from mailwright.mailer.outgoing import outgoing_mail
         from mailwright.smtp.ledger import Ledger
 
         check_policy(on_refusal)
-        mail = outgoing_mail(message, sender or None, to, default_sender=self.sender)
+        mail = outgoing_mail(message, sender, to, default_sender=self.sender)
         ledger = Ledger(mail.envelope.recipients)
         total = self.server.timeouts.total
         deadline = monotonic() + total if total else None
@@ -73,7 +73,9 @@ class Mailer:
             lease.messages += 1
             probe = monotonic() - lease.used > self._pool.limits.probe
             return run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
-        except BaseException:
+        except BaseException as problem:
+            if not isinstance(problem, Exception):  # Ctrl-C and its like: say how far it had come
+                problem.__cause__ = interrupted(lease.session, mail, ledger)
             if not _between_messages(lease):
                 lease.session.open = False
             raise

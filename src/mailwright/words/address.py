@@ -254,6 +254,8 @@ def _checked_spec(spec: str, text: str, start: int) -> str:
         _refuse(text, start + len(spec), 'no "@"')
     if not local:
         _refuse(text, start, 'nothing before the "@"')
+    if "?=" in local.partition("=?")[2]:
+        _refuse(text, start, 'what readers may take for an encoded word ("=?") before the "@"')
     if local[0] == '"':
         _check_quoted_local(local, text, start)
     elif not frozenset(local) <= ATEXT:

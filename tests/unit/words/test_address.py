@@ -53,7 +53,7 @@ ACCEPTED = {  # what is written: the local part and the domain as they go over t
 # What others were misled by; each was a published hole in some program (see the advisories on address parsing of
 # Python, Nodemailer, MimeKit, Jakarta Mail, Ruby's mail), or is a near relative of one.
 MISLEADING = [
-    "user@good-corp.com(x)evil.com", "user@good-corp.com (x) evil.com", "user(x)@good-corp.com",
+    "=?utf-8?q?ceo?=@good-corp.com", "user@good-corp.com(x)evil.com", "user@good-corp.com (x) evil.com", "user(x)@good-corp.com",
     "(x)user@good-corp.com", "user@(x)good-corp.com", "user@good-corp.com(x)", "user @good-corp.com",
     "user@ good-corp.com", "user@good-corp .com", "user@good-corp. com", "user@good-corp\r\n .com",
     "user@good-corp\r\n\t.com", "us er@good-corp.com", "user@good-corp.com evil.com", "user@good-corp.com@evil.com",
@@ -305,7 +305,10 @@ def test_it_reads_the_same_list(text: str) -> None:
 @given(nearly())
 def test_the_old_parser_reads_the_same(text: str) -> None:
     if ours := [(unquoted(one.local), one.domain) for one in taken(text)]:
-        theirs = [found.rpartition("@") for _, found in getaddresses([text])]
+        read = getaddresses([text])
+        if read == [("", "")]:
+            return  # from 3.12 on it gives up on a few legal ones, such as "a"@[192.0.2.1], instead of misreading them
+        theirs = [found.rpartition("@") for _, found in read]
         assert [(unquoted(local), in_ascii(domain)) for local, _, domain in theirs] == ours
 
 

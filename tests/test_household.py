@@ -34,7 +34,8 @@ FLOORS = {
     "drivers": 4,
     "mailer": 5,
     "outbox": 6, "inbox": 6, "testing": 6,
-    "sending": 7, "smtplib": 7, "integrations": 7, "cli": 7, "__main__": 7,
+    "sending": 7, "checking": 7, "smtplib": 7, "integrations": 7, "cli": 7, "__main__": 7,
+    "errors": 7, "options": 7,
 }  # fmt: skip
 
 # Which rooms of the same floor a room may look into.
@@ -44,7 +45,8 @@ SIDEWAYS = {
     "testing": {"inbox"},
     "smtplib": {"sending"},
     "integrations": {"sending"},
-    "cli": {"sending", "integrations"},
+    "checking": {"sending"},
+    "cli": {"sending", "checking", "integrations"},
     "__main__": {"cli"},
 }
 
@@ -64,7 +66,7 @@ WORLD = set(
 HARMLESS = {"urllib.parse"}
 MAY_TOUCH_THE_WORLD = (
     "drivers",
-    "mailer.files", "mailer.settings", "mailer.tokens",
+    "mailer.files", "mailer.settings", "mailer.tokens", "mailer.catching",
     "outbox.sqlite", "outbox.postgres",
     "inbox.listening", "inbox.web",
     "integrations",

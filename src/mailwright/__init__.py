@@ -24,36 +24,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailwright.inbox import Inbox
     from mailwright.mailer.aio import AsyncMailer
-    from mailwright.mailer.pool import Limits
     from mailwright.mailer.sync import Mailer
     from mailwright.message.attachment import Attachment
     from mailwright.message.message import Message
     from mailwright.sending import send, send_async
     from mailwright.words.address import Address
-    from mailwright.words.envelope import DSN, Envelope
-    from mailwright.words.errors import ConfigError, DeliveryError, MailError, MessageError
+    from mailwright.words.envelope import Envelope
+    from mailwright.words.errors import DeliveryError, MailError
     from mailwright.words.receipt import Receipt
-    from mailwright.words.server import TLS, Login, Server, Timeouts
+    from mailwright.words.server import Login, Server
 
 __all__ = [
-    "DSN",
-    "TLS",
     "Address",
     "AsyncMailer",
     "Attachment",
-    "ConfigError",
     "DeliveryError",
     "Envelope",
     "Inbox",
-    "Limits",
     "Login",
     "MailError",
     "Mailer",
     "Message",
-    "MessageError",
     "Receipt",
     "Server",
-    "Timeouts",
     "send",
     "send_async",
 ]
@@ -61,24 +54,18 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "DSN": "mailwright.words.envelope",
-        "TLS": "mailwright.words.server",
         "Address": "mailwright.words.address",
         "AsyncMailer": "mailwright.mailer.aio",
         "Attachment": "mailwright.message.attachment",
-        "ConfigError": "mailwright.words.errors",
         "DeliveryError": "mailwright.words.errors",
         "Envelope": "mailwright.words.envelope",
         "Inbox": "mailwright.inbox",
-        "Limits": "mailwright.mailer.pool",
         "Login": "mailwright.words.server",
         "MailError": "mailwright.words.errors",
         "Mailer": "mailwright.mailer.sync",
         "Message": "mailwright.message.message",
-        "MessageError": "mailwright.words.errors",
         "Receipt": "mailwright.words.receipt",
         "Server": "mailwright.words.server",
-        "Timeouts": "mailwright.words.server",
         "send": "mailwright.sending",
         "send_async": "mailwright.sending",
     },

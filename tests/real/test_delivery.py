@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import trio
 
-from mailwright import TLS, AsyncMailer, Attachment, DeliveryError, Login, Mailer, Message, Server
+from mailwright import AsyncMailer, Attachment, DeliveryError, Login, Mailer, Message, Server
+from mailwright.options import TLS
 from mailwright.words.errors import LoginError, RecipientsRefused, Unsupported
 from mailwright.words.receipt import Receipt
 from tests.servers import RealServer

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import mailwright
-from mailwright import ConfigError, DeliveryError, Envelope, Inbox, Mailer, Message, MessageError
+from mailwright import DeliveryError, Envelope, Inbox, Mailer, Message
+from mailwright.errors import ConfigError, MessageError
 
 
 @pytest.fixture

@@ -19,10 +19,11 @@ import pytest
 import trio
 import trustme
 
-from mailwright import AsyncMailer, DeliveryError, Mailer, Message, Server, Timeouts
+from mailwright import AsyncMailer, DeliveryError, Mailer, Message, Server
 from mailwright.drivers import aio, sync
 from mailwright.drivers import trio as trio_driver
 from mailwright.drivers.tls import client_context
+from mailwright.options import Timeouts
 from mailwright.steps import Connect, Exchange, Outgoing, Read, Sleep, Write
 from mailwright.words.errors import ConnectError, ContentRefused, TLSError, Unsupported
 from mailwright.words.server import TLS

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 import trio
 
-from mailwright import AsyncMailer, ConfigError, Inbox, Login, Mailer, Message, MessageError, Server, Timeouts
+from mailwright import AsyncMailer, Inbox, Login, Mailer, Message, Server
 from mailwright.drivers import memory, sync
+from mailwright.errors import ConfigError, MessageError
+from mailwright.options import Timeouts
 from mailwright.smtp.opening import open_session
 from mailwright.steps import Connect, Exchange, Outgoing, Read
 from mailwright.words.errors import ConnectError, DeliveryError, MissingExtra, ProtocolError

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import trio
 
-from mailwright import AsyncMailer, ConfigError, DeliveryError, Limits, Mailer, Message, Timeouts
+from mailwright import AsyncMailer, DeliveryError, Mailer, Message
+from mailwright.errors import ConfigError
+from mailwright.options import Limits, Timeouts
 from mailwright.words.value import replace
 from tests.dialogue import EHLO, C, Do, Drop, HangUp, S
 from tests.unit.mailer.test_pool import HELLO, MESSAGE, QUIT, listening, one_message

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +24,7 @@ from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.session import Session
 from mailwright.steps import BindChannel, Close, Read, Sleep, StartTLS, Write
 from mailwright.words.server import TLS, Server, Timeouts
+from mailwright.words.value import replace
 
 
 @dataclass
@@ -274,33 +277,43 @@ def _in_memory(script: Script, client: Any, server: Server, segment: int) -> Pla
     return Played(result, session, script=script, seconds=time.now)
 
 
-def _over_sockets(script: Script, client: Any, server: Server, stage: str) -> Played:
-    from mailwright.words.value import replace
+@contextmanager
+def following(*scripts: Script, strict: bool = True, patience: float = 20.0) -> Iterator[int]:
+    """A mail server on loopback whose nth connection follows the nth script; gives its port.
 
+    At the end every script must have been followed to its last turn within `patience` seconds. Where it is not
+    `strict` only what the client said counts, not how its connection ended.
+    """
     problems: list[BaseException] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(20)
+        listener.settimeout(patience)
 
         def serve() -> None:
-            link = sync.Link(listener.accept()[0])
-            link.deadline = sync.monotonic() + 20
-            try:
-                sync.run(script.play(), link)
-            except Exception as problem:
-                problems.append(problem)
-            finally:
-                link.close()
+            for script in scripts:
+                link = sync.Link()
+                try:
+                    link = sync.Link(listener.accept()[0])
+                    link.deadline = sync.monotonic() + patience
+                    sync.run(script.play(), link)
+                except Exception as problem:
+                    problems.append(problem)
+                finally:
+                    link.close()
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        server = replace(server, port=listener.getsockname()[1])
-        session = Session(server)
-        result = _ON_SOCKETS[stage](client, session)
-        thread.join(30)
-        assert not thread.is_alive(), "the script did not end"
+        yield listener.getsockname()[1]
+        thread.join(patience * (len(scripts) + 1))
+        assert not thread.is_alive(), "a script did not end: fewer connections came than there are scripts"
     for problem in problems:
-        if isinstance(problem, Mismatch):
+        if strict or isinstance(problem, Mismatch):
             raise problem
+
+
+def _over_sockets(script: Script, client: Any, server: Server, stage: str) -> Played:
+    with following(script, strict=False) as port:
+        session = Session(replace(server, port=port))
+        result = _ON_SOCKETS[stage](client, session)
     return Played(result, session, script=script)
 
 
@@ -401,6 +414,7 @@ __all__ = [
     "Secure",
     "Some",
     "Timeouts",
+    "following",
     "hello",
     "patient",
     "play",

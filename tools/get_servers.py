@@ -156,6 +156,8 @@ SERVERS: tuple[DebianServer | NpmServer, ...] = (
     NpmServer("npm", "smtp-server", "3.21.6", "a server with XOAUTH2"),
     DebianServer("exim", ("exim4-daemon-light",), "a second full server with ideas of its own"),
     DebianServer("opensmtpd", ("opensmtpd",), "a small and strict receiver"),
+    DebianServer("git-email", ("git-email", "libmailtools-perl"), "git send-email calls sendmail"),
+    DebianServer("php", ("php-cli", "php8.2-cli", "php8.2-common"), "PHP's mail() calls sendmail"),
 )
 
 

@@ -6,10 +6,12 @@ The map of the house, from the bottom up; imports go strictly down::
     message    writing: Message, attachments, MIME; adopting what others wrote
     steps      what a conversation may need from outside
     smtp sasl  the conversation, as plans over those steps
+    providers  what is known of mail providers;  diagnose: of failures
     drivers    performing the steps: blocking, asyncio, in memory
     mailer     connections, settings, delivery
     inbox      the other side: a local mail server to try and test with
-    sending    send() and send_async();  cli: the command line
+    sending    send() and send_async();  checking: doctor();  smtplib: the standard library's interface;
+               cli: the command line;  errors, options: more public names
 
 `docs/topics/architecture.md` says why.
 """
@@ -22,8 +24,11 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailwright.checking import doctor, doctor_async
+    from mailwright.diagnose.explain import explain
     from mailwright.inbox import Inbox
     from mailwright.mailer.aio import AsyncMailer
+    from mailwright.mailer.finding import server_for, server_for_async
     from mailwright.mailer.sync import Mailer
     from mailwright.message.attachment import Attachment
     from mailwright.message.message import Message
@@ -47,8 +52,13 @@ __all__ = [
     "Message",
     "Receipt",
     "Server",
+    "doctor",
+    "doctor_async",
+    "explain",
     "send",
     "send_async",
+    "server_for",
+    "server_for_async",
 ]
 
 __getattr__ = lazily(
@@ -66,8 +76,13 @@ __getattr__ = lazily(
         "Message": "mailwright.message.message",
         "Receipt": "mailwright.words.receipt",
         "Server": "mailwright.words.server",
+        "doctor": "mailwright.checking",
+        "doctor_async": "mailwright.checking",
+        "explain": "mailwright.diagnose.explain",
         "send": "mailwright.sending",
         "send_async": "mailwright.sending",
+        "server_for": "mailwright.mailer.finding",
+        "server_for_async": "mailwright.mailer.finding",
     },
 )
 

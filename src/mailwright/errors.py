@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailwright.providers.preflight import MailWarning
 from mailwright.words.errors import (
     AddressError,
     ConfigError,
@@ -33,6 +34,7 @@ __all__ = [
     "HeaderError",
     "LoginError",
     "MailError",
+    "MailWarning",
     "MessageError",
     "MissingExtra",
     "ProtocolError",

@@ -43,18 +43,21 @@ def send(
     Either the parts of the message (see `Message` for each), or one finished message in first place:
     ``send(message)`` with a `Message`, an `email.message.EmailMessage`, or raw octets (then `sender` and `to`
     may give the envelope). Where to send it comes from `server` (a `Server` or URL), from the `account` of
-    that name in the configuration file, or from the environment; `mailwright config` shows which. Works
-    inside a running event loop too, which it blocks. Raises `MessageError`, `ConfigError`, or a
-    `DeliveryError` that says what to do.
+    that name in the configuration file, or from the environment; `mailwright config` shows which. At a provider
+    that is known well (`mailwright providers`) the address of the `sender` and a `password` are enough. Works
+    inside a running event loop too, which it blocks. Raises `MessageError`, `ConfigError`, or a `DeliveryError`
+    that says what to do.
     """
     message, envelope_to = _message(
         to_or_message, to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
     )
-    settings = _settings(server, account, sender, password)
+    settings = _settings(server, account, sender, password, message)
     from mailwright.mailer.sync import Mailer
 
-    with Mailer(settings.server, sender=settings.sender) as mailer:
-        return mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
+    found = settings.for_mail
+    mail, given = _measured(message, sender, envelope_to, found, settings)
+    with Mailer(found, sender=settings.sender) as mailer:
+        return mailer.send(mail, **given)
 
 
 async def send_async(
@@ -83,15 +86,16 @@ async def send_async(
     message, envelope_to = _message(
         to_or_message, to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
     )
-    settings = _settings(server, account, sender, password)
+    settings = _settings(server, account, sender, password, message)
     from mailwright.mailer.aio import AsyncMailer
     from mailwright.mailer.loops import running
 
     # The password may come from a command or the keyring: that must not hold up the event loop.
     loop = running()
-    found = await loop.run(_ask(lambda: settings.server), loop.Link())
+    found = await loop.run(_ask(lambda: settings.for_mail), loop.Link())
+    mail, given = _measured(message, sender, envelope_to, found, settings)
     async with AsyncMailer(found, sender=settings.sender) as mailer:
-        return await mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
+        return await mailer.send(mail, **given)
 
 
 def _message(
@@ -139,6 +143,21 @@ def _envelope_sender(message: Any, sender: Any) -> Any:
     return None if isinstance(message, Message) else sender
 
 
+def _measured(message: Any, sender: Any, to: Any, server: Server, settings: Settings) -> tuple[Any, dict[str, Any]]:
+    """The message and what is said beside it; held against the limits of the server's provider, if that is known."""
+    from mailwright.mailer.known import is_known
+
+    given = {"sender": _envelope_sender(message, sender), "to": to}
+    if not is_known(server):
+        return message, given
+    from mailwright.mailer.outgoing import outgoing_mail
+    from mailwright.mailer.preparing import measure
+
+    mail = outgoing_mail(message, given["sender"], to, default_sender=settings.sender)
+    measure(server, mail)
+    return mail, {}
+
+
 async def _ask(act: Callable[[], Server]) -> Server:
     from mailwright.steps import Ask
 
@@ -146,9 +165,12 @@ async def _ask(act: Callable[[], Server]) -> Server:
     return answer
 
 
-def _settings(server: Any, account: str | None, sender: Any, password: Any) -> Settings:
+def _settings(server: Any, account: str | None, sender: Any, password: Any, message: Any) -> Settings:
     from mailwright.mailer.settings import resolve
+    from mailwright.message.message import Message
     from mailwright.words.address import Address
 
+    if not sender and password is not None and isinstance(message, Message):
+        sender = message.sender
     spec = Address.of(sender).spec if sender else None
     return resolve(server=server, account=account, sender=spec, password=password)

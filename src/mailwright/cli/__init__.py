@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 
 from mailwright.cli.exit_codes import INTERRUPTED, IOERR, OSERR, SOFTWARE, USAGE, code_for
 from mailwright.words.url import holds_password
@@ -25,9 +26,21 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "send": "send a message",
+    "sendmail": "hand a message on, as the program of that name does",
+    "doctor": "check a mail server step by step, without sending anything",
+    "explain": "say what an error means and what to do",
+    "providers": "show what to use for an address, and how to get the password",
+    "login": "store an app password, or log in with OAuth 2",
     "demo": "send one real message to a local inbox and show each stage",
     "inbox": "listen on this machine and print what arrives",
     "config": "show which server would be used, and where each value comes from",
+}
+#: The names under which other programs call us, through a link.
+LINKS = {
+    "sendmail": ["sendmail"],
+    "mailwright-sendmail": ["sendmail"],
+    "mailq": ["sendmail", "-bp"],
+    "newaliases": ["sendmail", "-bi"],
 }
 WAYS_OUT = (
     "a secret must not stand on the command line: everybody on this machine can read it there. Nothing was done. "
@@ -54,10 +67,12 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (without the program's name) and give the exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    words = [*LINKS.get(os.path.basename(sys.argv[0]), ()), *sys.argv[1:]] if argv is None else list(argv)
     _prepare_streams()
     try:
-        code = _dispatch(words)
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell_warning  # type: ignore[assignment]
+            code = _dispatch(words)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt:
@@ -69,6 +84,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         code = _explain(error)
     return _flushed(code)
+
+
+def _tell_warning(message: Warning | str, *_: object) -> None:
+    """A warning as one line, like a complaint: where in our code it arose helps nobody."""
+    complain(str(message))
 
 
 def complain(what: str, who: str = "mailwright") -> None:
@@ -90,6 +110,10 @@ def tell(text: str) -> None:
 
 
 def _dispatch(words: list[str]) -> int:
+    if words[:2] == ["help", "sendmail"]:
+        words = ["sendmail", "--help"]
+    if words[:1] == ["sendmail"]:  # its options are those of another age, and it refuses secrets itself
+        return int(_module("sendmail").run_words(words[1:]))
     if any(map(_is_secret, words)):
         complain(WAYS_OUT, " ".join(["mailwright", *(word for word in words[:1] if word in COMMANDS)]))
         return USAGE
@@ -138,7 +162,7 @@ def _parser(command: str, module: ModuleType) -> Parser:
 
 def _overview() -> str:
     lines = ["usage: mailwright COMMAND [OPTION ...]", ""]
-    lines += [f"  {name:8} {meaning}" for name, meaning in COMMANDS.items()]
+    lines += [f"  {name:9} {meaning}" for name, meaning in COMMANDS.items()]
     return "\n".join([*lines, "", "mailwright COMMAND --help tells more; mailwright --version the version."])
 
 

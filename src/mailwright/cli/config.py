@@ -1,8 +1,9 @@
 """Show which server would be used, and where each value comes from.
 
 Nothing is connected, no command is run and no key ring is asked; secrets are shown as ***. The first of these
-that names a server counts, and it alone: --server, --account, the environment (MAILWRIGHT_URL or SMTP_HOST …),
-the file of --env-file, the user's config.toml, the system's.
+that names a server, or an address with its password, counts, and it alone: --server, --account, the environment
+(MAILWRIGHT_URL, SMTP_HOST … or SENDER_EMAIL with EMAIL_PASSWORD), the file of --env-file, the user's config.toml, the
+system's. What it leaves open comes from what is known of the provider (mailwright providers).
 """
 
 from __future__ import annotations
@@ -57,12 +58,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = resolve(server=arguments.server, account=arguments.account, dotenv=arguments.env_file)
     rows = list(_rows(settings))
+    url = None if settings.finding else url_of(settings.described)
     if arguments.json:
         values = {name: {"value": shown, "origin": origin} for name, shown, origin in rows}
-        print(json.dumps({"url": url_of(settings.described), **values}))
+        print(json.dumps({"url": url, "remarks": settings.remarks, **values}))
         return 0
     _print_table(rows)
-    print(f"\nAs a URL: {visible(url_of(settings.described), 1000)}")
+    print()
+    for remark in settings.remarks:
+        print(f"Put right: {visible(remark, 500)}")
+    print(f"As a URL: {visible(url, 1000)}" if url else f"To look it up now: mailwright providers {settings.finding}")
     for path in config_places(os.environ):
         print(f"A config.toml may stand at {visible(path, 300)}{'' if exists(path) else ' (there is none)'}")
     return 0
@@ -79,11 +84,13 @@ def _misuse(arguments: argparse.Namespace) -> str:
 def _rows(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
     """Name, value and origin of every option that somebody set, and of those that always matter."""
     shown = _shown(settings.described) | {"sender": settings.sender}
+    if settings.finding:
+        shown |= {name: None for name in ("host", "port", "security") if name not in settings.said}
     for name in (*_ALWAYS, *(name for name in shown if name not in _ALWAYS)):
         text = shown[name]
-        origin = settings.origins[name]
+        origin = settings.origins.get(name, "default")
         if name in _ALWAYS or (text is not None and origin != "default"):
-            yield name, text, "" if text is None else origin
+            yield name, text, "" if text is None and not (name == "host" and settings.finding) else origin
 
 
 def _shown(server: Server) -> dict[str, str | None]:
@@ -95,6 +102,7 @@ def _shown(server: Server) -> dict[str, str | None]:
         "security": server.security,
         "user": login.user or None if login else None,
         "password": "***" if login and login.password is not None else None,
+        "token": "***" if login and login.token is not None else None,
         "auth": login.mechanism if login else None,
         "protocol": server.protocol if server.protocol != "smtp" else None,
         "path": server.path,
@@ -107,6 +115,8 @@ def _shown(server: Server) -> dict[str, str | None]:
         "certificate": tls.certificate,
         "key": tls.key,
         "timeout": None if server.timeouts.total is None else f"{server.timeouts.total:g}",
+        "alternatives": ", ".join(f"{host}:{port} ({security})" for host, port, security in server.alternatives)
+        or None,
         "timeouts": ", ".join(f"{name} {getattr(server.timeouts, name):g}" for name in _PHASES),
     }
 

@@ -5,10 +5,12 @@ would. Then it is read back and compared.
 
 from __future__ import annotations
 
+import os
 import sys
 from binascii import a2b_base64
 
 from mailwright.cli.exit_codes import SOFTWARE
+from mailwright.mailer.catching import CATCH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show the whole way of one message; 0 if what arrived equals what was sent."""
+    os.environ.pop(CATCH, None)  # the demo sends to an inbox of its own and to nobody else: there is nothing to catch
     say: Say = _nothing if arguments.quiet else print
     from mailwright.inbox import Inbox
     from mailwright.mailer.sync import Mailer

@@ -240,14 +240,18 @@ def _print_message(arguments: argparse.Namespace, message: Message) -> int:
 def _send(arguments: argparse.Namespace, message: Message, settings: Settings | None) -> int:
     from mailwright.cli import complain
     from mailwright.cli.progress import Upload
+    from mailwright.mailer.known import is_known
     from mailwright.mailer.outgoing import outgoing_mail
+    from mailwright.mailer.preparing import measure
     from mailwright.mailer.sync import Mailer
     from mailwright.words.errors import DeliveryError, MailError, MessageError, RecipientsRefused
 
     assert settings is not None  # only a message that is looked at goes without
-    upload = Upload(outgoing_mail(message, None, None))
+    upload, server = Upload(outgoing_mail(message, None, None)), settings.for_mail
+    if is_known(server):
+        measure(server, upload.mail)
     try:
-        with upload, Mailer(settings.server) as mailer:
+        with upload, Mailer(server) as mailer:
             receipt = mailer.send(upload.mail)
     except RecipientsRefused as error:
         error.advice = _advice(error.receipt)
@@ -304,7 +308,8 @@ def _tell_json(facts: dict[str, Any]) -> None:
 
 
 def _facts(receipt: Receipt) -> dict[str, Any]:
-    return {
+    caught = {"diverted": receipt.diverted} if receipt.diverted else {}
+    return caught | {
         "host": receipt.host,
         "port": receipt.port,
         "message_id": receipt.message_id,

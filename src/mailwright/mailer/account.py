@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailwright.mailer.preparing import known_for, looked_up, prepared, ready
 from mailwright.words.address import Address
 from mailwright.words.errors import AddressError, ConfigError
 from mailwright.words.options import OPTIONS, refuse_cleartext, server_from_options
@@ -14,8 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mailwright.mailer.files import Command, KeyringEntry, PasswordFile
+    from mailwright.mailer.tokens.source import TokenCommand, TokenSource
+    from mailwright.providers.preflight import Prepared
 
     PasswordPlace = Command | KeyringEntry | PasswordFile
+
+
+#: The origin of what nobody said.
+DEFAULT = "default"
 
 
 class NotFetched(Secret):
@@ -50,24 +57,44 @@ class Settings:
 
     `described` is the server for showing; where its password has to be fetched first, it holds only a
     placeholder, and `password` tells the place. `sender` is the address for messages that name none.
-    `origins` maps every option (see `words.options`), and ``sender``, to where it came from.
+    `origins` maps every option (see `words.options`), and ``sender``, to where it came from. `remarks` say what was put
+    right, a sentence each. `finding` is an address whose server is looked up when `server` is asked for; the host of
+    `described` is then only its domain.
     """
 
     described: Server
     sender: str | None
     origins: Mapping[str, str]
     password: PasswordPlace | None = None
+    remarks: tuple[str, ...] = ()
+    finding: str = ""
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Those of port and security that the source chose itself."""
+        return tuple(name for name in ("port", "security") if self.origins[name] != DEFAULT)
 
     @property
     def server(self) -> Server:
-        """The server to connect to. The password is fetched now, each time: a command is run, a file read.
+        """The server to connect to. It is looked up now where it must be, and then the password is fetched, each time:
+        a command is run, a file read.
 
-        Blocks for as long as that takes. Raises `ConfigError` or `MissingExtra`.
+        Blocks for as long as that takes. What looks wrong is warned of (`mailwright.providers.preflight.MailWarning`).
+        Raises `ConfigError`, `MissingExtra`, and `ConnectError` when nobody answers.
         """
-        login = self.described.login
-        if self.password is None or login is None:
-            return self.described
-        return replace(self.described, login=replace(login, password=self.password.fetch()))
+        server = looked_up(self.described, self.finding, self.said) if self.finding else self.described
+        if self.password is not None and server.login is not None:
+            server = replace(server, login=replace(server.login, password=self.password.fetch()))
+        return ready(server, self.remarks)
+
+    @property
+    def for_mail(self) -> Server:
+        """The server for a `Mailer`: the same as `server`, but while ``MAILWRIGHT_CATCH`` catches everything no
+        password is fetched, for none will be used.
+        """
+        from mailwright.mailer.catching import catches_all
+
+        return self.described if catches_all() else self.server
 
 
 @value
@@ -76,7 +103,7 @@ class Account:
 
     `options` are those of `words.options`, without the password, and `names` tells how the source calls them.
     `where` is the source, for errors and for showing. `encrypted` and `unlocked` are advice: how to say
-    in this source that the connection is encrypted, and how to give it a password.
+    in this source that the connection is encrypted, and how to give it a password. `token` stands instead of that.
     """
 
     where: str
@@ -86,6 +113,7 @@ class Account:
     sender: str | None = None
     password: Secret | PasswordPlace | None = None
     names: Mapping[str, str] | None = None
+    token: TokenSource | TokenCommand | None = None
 
     def settings(self) -> Settings:
         """The settings that follow. Raises `ConfigError`, which begins with the name of the source."""
@@ -94,23 +122,52 @@ class Account:
         if self.password is not None:
             given["password"] = NotFetched(str(place)) if place is not None else self.password
         complaint: ConfigError
+        said = dict(given)
         try:
-            server = server_from_options(given, self._called)
+            finding = self._complete(given)
+            server = self._with_token(server_from_options(given, self._called))
+            done = None if finding else prepared(server, said)
+            server = done.server if done else server
             refuse_cleartext(server, self.encrypted)
             self._check_login(server)
             if self.sender is not None:
                 sender_address(self.sender, self._called("sender"))
-            return Settings(server, self.sender, self._origins(given, place), place)
+            origins = self._origins(said, place)
+            if finding:
+                origins["host"] = f"looked up for {finding} when a message is sent"
+            remarks = done.remarks if done else ()
+            origins |= origins_of(done, origins, "host" in said)
+            return Settings(server, self.sender, origins, place, remarks, finding)
         except ConfigError as problem:
             complaint = ConfigError(f"{self.where}: {problem.what}", problem.advice)
         raise complaint
 
+    def _complete(self, given: dict[str, object]) -> str:
+        """Fill in what an address alone says; gives the address if its server must be looked up first."""
+        user = given.get("user")
+        if {"host", "path"} & set(given) or given.get("protocol", "smtp") != "smtp" or not isinstance(user, str):
+            return ""
+        address = _address(user)
+        if address is None:
+            return ""
+        found = known_for(address, with_password=self.token is None)
+        given["host"] = address.domain if found is None else found.host
+        given["user"] = address.spec if found is None else found.user
+        return address.spec if found is None else ""
+
     def _called(self, name: str) -> str:
         return (self.names or {}).get(name, name)
 
+    def _with_token(self, server: Server) -> Server:
+        if self.token is None:
+            return server
+        if server.login is None:
+            raise ConfigError("A token is given, but no user to log in with.", f"Give {self._called('user')}.")
+        return replace(server, login=replace(server.login, token=self.token))
+
     def _check_login(self, server: Server) -> None:
         login = server.login
-        if login is not None and login.password is None and login.mechanism != "EXTERNAL":
+        if login is not None and login.password is None and login.token is None and login.mechanism != "EXTERNAL":
             raise ConfigError("A user is named, but no password.", self.unlocked)
 
     def _origins(self, given: Mapping[str, object], place: PasswordPlace | None) -> dict[str, str]:
@@ -118,4 +175,23 @@ class Account:
         found = {name: self._called(name) if self.names else self.where for name in said}
         if place is not None:
             found["password"] = f"{place}, {found['password']}"
-        return dict.fromkeys((*OPTIONS, "sender"), "default") | found
+        if self.token is not None:
+            found["token"] = f"{self.token}, {self.where}"
+        return dict.fromkeys((*OPTIONS, "sender"), DEFAULT) | found
+
+
+def origins_of(done: Prepared | None, before: Mapping[str, str], host_said: bool = True) -> dict[str, str]:
+    """Where the options come from that a provider decided; what the source had said stands behind it."""
+    if done is None:
+        return {}
+    name = f"provider {done.provider.title}" if done.provider else "provider data"
+    said = {option: before[option] for option in (*done.decided, *(() if host_said else ("host",)))}
+    found = {option: name if was == DEFAULT else f"{name}, not {was}" for option, was in said.items()}
+    return found | ({"alternatives": name} if done.server.alternatives else {})
+
+
+def _address(user: str) -> Address | None:
+    try:
+        return Address(user)
+    except AddressError:
+        return None

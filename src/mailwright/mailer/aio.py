@@ -4,11 +4,13 @@ dialogue the plans'.
 
 from __future__ import annotations
 
+from mailwright.mailer.catching import routes_of
 from mailwright.mailer.delivering import deliver, interrupted
 from mailwright.mailer.loops import running
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
 from mailwright.mailer.sync import _between_messages, _no_lease
+from mailwright.mailer.tally import Tally
 from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.session import Session, quit_session
 from mailwright.words.errors import ConfigError
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from mailwright.mailer.catching import Route
     from mailwright.mailer.loops import Loop
     from mailwright.mailer.outgoing import Sendable
     from mailwright.mailer.pool import OnRefusal
@@ -53,24 +56,36 @@ class AsyncMailer:
         """Send one message and give its receipt; as `Mailer.send`."""
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
-        ledger = Ledger(mail.envelope.recipients)
         if self._closed:
             raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
+        routes = routes_of(mail, self.server)
+        total = self.server.timeouts.total
+        deadline = self._here().loop.clock() + total if total else None
+        tally = Tally(mail, routes, on_refusal)
+        for route in routes:
+            with tally:
+                tally.add(await self._deliver(route, tally.policy, deadline))
+        return tally.total()
+
+    async def _deliver(self, route: Route, on_refusal: OnRefusal, deadline: float | None) -> Receipt:
+        """One message over one lease."""
+        mail = route.mail
+        ledger = Ledger(mail.envelope.recipients)
         counter = self._here()
-        loop, total = counter.loop, self.server.timeouts.total
-        deadline = loop.clock() + total if total else None
-        lease, expired = await counter.take(self.server)
+        loop = counter.loop
+        lease, expired = await counter.take(route.server)
         try:
             try:
                 if self._closed:  # while we waited
                     raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
                 if deadline is not None and loop.clock() >= deadline:
-                    raise _no_lease(self.server, self._limits.size)
+                    raise _no_lease(route.server, self._limits.size)
                 await counter.say_goodbye(expired)
                 lease.link.deadline = deadline
                 lease.messages += 1
                 probe = loop.clock() - lease.used > self._limits.probe
-                return await loop.run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
+                plan = deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted)
+                return await loop.run(plan, lease.link)
             except BaseException as problem:
                 if isinstance(problem, loop.Cancelled) or not _between_messages(lease):
                     lease.session.open = False
@@ -78,7 +93,7 @@ class AsyncMailer:
             finally:
                 await counter.give_back(lease)
         except loop.Cancelled as cancelled:
-            raise cancelled from interrupted(lease.session, mail, ledger)
+            raise cancelled from interrupted(lease.session, mail, ledger, route.diverted)
 
     def _here(self) -> _Counter:
         """The counter of the event loop and process that this is called in."""
@@ -124,12 +139,12 @@ class _Counter:
         self.places = loop.places(limits.size)
 
     async def take(self, server: Server) -> tuple[Lease, list[Lease]]:
-        """A lease, after a wait if all are in use, and those that have grown too old."""
+        """A lease to `server`, after a wait if all are in use, and those that have to be closed."""
         if not await self.loop.in_time(self.places.acquire, server.timeouts.total):
             raise _no_lease(server, self.pool.limits.size)
         now = self.loop.clock()
-        expired = self.pool.expired(now)
-        lease = self.pool.take()
+        expired = self.pool.expired(now, server)
+        lease = self.pool.take(server)
         if lease is None:
             return Lease(self.loop.Link(), Session(server, self.loop.clock), now), expired
         lease.session.begin_transcript()

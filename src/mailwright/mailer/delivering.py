@@ -20,18 +20,24 @@ if TYPE_CHECKING:
     from mailwright.message.mail import MailObject
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
+    from mailwright.words.server import Server
 
 
+#: Recipients of one transaction where the server names no limit. Postfix hangs up somewhere above 1,500.
+RECIPIENTS_AT_ONCE = 1000
 TOO_MANY = (452, 552)  # at RCPT: more recipients than this transaction may have (RFC 5321 §4.5.3.1.10)
 
 
-async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool) -> Receipt:
+async def deliver(
+    session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool, diverted: str = ""
+) -> Receipt:
     """Send `mail` over `session`, opening it first if need be, and give the receipt.
 
     `on_refusal`: with ``"raise"`` the others get the mail and then `RecipientsRefused` is raised; with
     ``"stop"`` nobody gets it unless all are accepted; with ``"report"`` the receipt says it and nothing is
     raised. An error carries the receipt as far as it is known. A connection that turns out to be dead is
-    replaced once, silently, as long as nothing was committed.
+    replaced once, silently, as long as nothing was committed. `diverted` is the server that caught mail was meant
+    for (`mailwright.mailer.catching`).
     """
     try:
         reused = await _make_ready(session, probe)
@@ -45,12 +51,12 @@ async def deliver(session: Session, mail: MailObject, ledger: Ledger, on_refusal
             await open_session(session)
             await _transactions(session, mail, ledger, stop=on_refusal == "stop")
     except MailError as error:
-        _complete(error, session, mail, ledger)
+        _complete(error, session, mail, ledger, diverted)
         log_failure(error, mail.message_id)
         raise
-    receipt = receipt_of(session, mail, ledger)
+    receipt = receipt_of(session, mail, ledger, diverted)
     if on_refusal != "report" and not receipt.complete:
-        refusal = recipients_refused(session, mail, receipt, on_refusal)
+        refusal = recipients_refused(session.server, mail, receipt, on_refusal)
         log_failure(refusal, mail.message_id)
         raise refusal
     log_receipt(receipt)
@@ -88,8 +94,9 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
     in the next.
     """
     waiting = mail.envelope.recipients
+    taken = RECIPIENTS_AT_ONCE
     while waiting:
-        limit = session.features.recipients or len(waiting)
+        limit = session.features.recipients or (len(waiting) if stop else min(taken, len(waiting)))
         if stop and limit < len(waiting):
             raise Unsupported(
                 f"{session.server} takes {limit} recipients at a time, so {len(waiting)} can't be had all or none.",
@@ -102,24 +109,23 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
         overflow = tuple(r for r in now if _too_many(ledger, r))
         if len(overflow) == len(now) or stop:
             return
+        taken = len(now) - len(overflow)
         waiting = overflow + later
 
 
 def _too_many(ledger: Ledger, recipient: Address) -> bool:
     fate, reply = ledger.fates[recipient]
-    if fate != "deferred" or reply is None or reply.code not in TOO_MANY:
+    if fate != "deferred" or reply is None:
         return False
-    return reply.enhanced in (None, "4.5.3", "5.5.3")
+    return reply.enhanced == "4.5.3" or (reply.code in TOO_MANY and reply.enhanced in (None, "5.5.3"))
 
 
-def recipients_refused(
-    session: Session, mail: MailObject, receipt: Receipt, on_refusal: OnRefusal
-) -> RecipientsRefused:
+def recipients_refused(server: Server, mail: MailObject, receipt: Receipt, on_refusal: OnRefusal) -> RecipientsRefused:
     """The error for a receipt that does not say "accepted" for everybody."""
     refused = receipt.refused
     who = ", ".join(f"<{o.recipient.spec}>: {o.reply}" for o in refused[:3]) + (" …" if len(refused) > 3 else "")
     taken = len(receipt.accepted)
-    what = f"{session.server} refused {len(refused)} of {len(receipt.outcomes)} recipients ({who}); " + (
+    what = f"{server} refused {len(refused)} of {len(receipt.outcomes)} recipients ({who}); " + (
         f"{taken} accepted it." if taken else "nobody got the message."
     )
     advice = "Correct or remove those addresses."
@@ -129,17 +135,17 @@ def recipients_refused(
         what,
         advice if taken or on_refusal != "stop" else "Nothing was sent because of on_refusal='stop'.",
         phase=phases.RCPT,
-        server=str(session.server),
+        server=str(server),
         reply=next((o.reply for o in refused), None),
         temporary=not taken and all(o.fate in ("deferred", "not tried") for o in receipt.outcomes),
         receipt=receipt,
-        transcript=session.transcript,
+        transcript=receipt.transcript,
     )
     error.remaining = mail.readdressed(receipt.remaining) if receipt.remaining else None
     return error
 
 
-def receipt_of(session: Session, mail: MailObject, ledger: Ledger, error: MailError | None = None) -> Receipt:
+def receipt_of(session: Session, mail: MailObject, ledger: Ledger, diverted: str = "") -> Receipt:
     """The account of what is known by now."""
     return Receipt(
         outcomes=ledger.outcomes,
@@ -151,11 +157,11 @@ def receipt_of(session: Session, mail: MailObject, ledger: Ledger, error: MailEr
         login=session.login,
         size=ledger.size,
         transcript=session.transcript,
-        error=error,
+        diverted=diverted,
     )
 
 
-def _complete(error: MailError, session: Session, mail: MailObject, ledger: Ledger) -> None:
+def _complete(error: MailError, session: Session, mail: MailObject, ledger: Ledger, diverted: str) -> None:
     """Put onto the error what the place that raised it could not know."""
     if not isinstance(error, DeliveryError):
         return
@@ -166,7 +172,7 @@ def _complete(error: MailError, session: Session, mail: MailObject, ledger: Ledg
         error._temporary = False
     error.server = error.server or str(session.server)
     error.phase = error.phase or session.phase
-    error.receipt = receipt_of(session, mail, ledger)
+    error.receipt = receipt_of(session, mail, ledger, diverted)
     error.transcript = session.transcript
     if isinstance(error, ProtocolError):
         session.open = False
@@ -178,7 +184,7 @@ def _known(ledger: Ledger) -> str:
     return "Nothing was delivered in the open transaction."
 
 
-def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryError:
+def interrupted(session: Session, mail: MailObject, ledger: Ledger, diverted: str = "") -> DeliveryError:
     """What to say of a send that was cancelled from outside: how far it had come."""
     from mailwright.words.errors import ConnectionLost
 
@@ -189,5 +195,5 @@ def interrupted(session: Session, mail: MailObject, ledger: Ledger) -> DeliveryE
         phase=session.phase,
         in_doubt=doubt,
     )
-    _complete(error, session, mail, ledger)
+    _complete(error, session, mail, ledger, diverted)
     return error

@@ -1,6 +1,7 @@
 """What environment variables say: the ones we read, and the ones that we only recognise.
 
-``MAILWRIGHT_URL`` says everything in one line, or ``SMTP_HOST`` and its kin say it in pieces; never both.
+``MAILWRIGHT_URL`` says everything in one line, or ``SMTP_HOST`` and its kin say it in pieces; never both. Without
+either ``SENDER_EMAIL`` and ``EMAIL_PASSWORD`` are enough where the server follows from the address.
 Variables of other tools are not read, since nobody knows what they were set for; but an error names them.
 """
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 #: Option by option, the variable that gives it.
 PIECES = {"host": "SMTP_HOST", "port": "SMTP_PORT", "user": "SMTP_USER", "security": "SMTP_SECURITY"}
 PASSWORDS = ("SMTP_PASSWORD", "SMTP_PASSWORD_FILE")
-OURS = ("MAILWRIGHT_URL", "MAILWRIGHT_CONFIG", *PIECES.values(), *PASSWORDS, "SENDER_EMAIL", "EMAIL_PASSWORD")
+OURS = (
+    *("MAILWRIGHT_URL", "MAILWRIGHT_CONFIG", "MAILWRIGHT_CATCH", "MAILWRIGHT_CATCH_EXCEPT"),
+    *(*PIECES.values(), *PASSWORDS, "SENDER_EMAIL", "EMAIL_PASSWORD"),
+)
 
 #: Variables of other tools (Django, Flask-Mail, Laravel, Symfony, and common habits), and what to set here instead.
 FOREIGN = {
@@ -42,6 +46,8 @@ FOREIGN = {
     )
     for name in names.split()
 }
+#: Two variables that are enough together.
+_PAIRS = {"SENDER_EMAIL": "EMAIL_PASSWORD", "EMAIL_PASSWORD": "SENDER_EMAIL"}
 _ENCRYPTED = "Set SMTP_SECURITY=tls or SMTP_SECURITY=starttls"
 _UNLOCKED = "Set SMTP_PASSWORD, or SMTP_PASSWORD_FILE to the path of a file that holds it."
 
@@ -49,7 +55,8 @@ _UNLOCKED = "Set SMTP_PASSWORD, or SMTP_PASSWORD_FILE to the path of a file that
 def account_in(
     variables: Mapping[str, str], credentials: Mapping[str, PasswordFile] | None = None, file: str = ""
 ) -> Account | None:
-    """The account that `variables` describe, or `None` if they name no server. Raises `ConfigError`.
+    """The account that `variables` describe, or `None` if they name neither a server nor an address with its password.
+    Raises `ConfigError`.
 
     `credentials` are those that systemd gave to this unit. `file` is the path of the file that the variables
     come from, when it is not the environment.
@@ -67,6 +74,9 @@ def account_in(
     if "mailwright_url" in credentials:
         url = credentials["mailwright_url"].fetch().reveal()
         return _from_url(url, "credential mailwright_url", said.get("SENDER_EMAIL"))
+    if "SENDER_EMAIL" in said and not {"SMTP_USER", *PASSWORDS} & set(said):
+        if "EMAIL_PASSWORD" in said or "email_password" in credentials:
+            return _from_pieces(said, credentials, origin)
     return None
 
 
@@ -85,7 +95,7 @@ def clues(variables: Mapping[str, str]) -> Iterator[str]:
         if not variables[name] or name in FOREIGN or name.startswith("MAILWRIGHT_"):
             continue
         if name in OURS:
-            yield f"{name} is set, but SMTP_HOST is not"
+            yield f"{name} is set, but {_PAIRS.get(name, 'SMTP_HOST')} is not"
         elif len(name) < 30 and (meant := nearest(name, OURS, 0.85)):
             yield f"{name} is not known (did you mean {meant}?)"
 
@@ -142,7 +152,7 @@ def _from_pieces(said: Mapping[str, str], credentials: Mapping[str, PasswordFile
         options["user"] = _user_from_sender(said, names["password"], origin)
         names["user"] = "SENDER_EMAIL"
     return Account(
-        f"SMTP_HOST{origin}",
+        f"{'SMTP_HOST' if 'SMTP_HOST' in said else 'SENDER_EMAIL'}{origin}",
         options,
         encrypted=_ENCRYPTED,
         unlocked=_UNLOCKED,

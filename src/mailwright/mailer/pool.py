@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from mailwright.smtp.session import Session
+    from mailwright.words.server import Server
 
     OnRefusal = Literal["raise", "stop", "report"]
 
@@ -44,12 +45,17 @@ class Limits:
 class Lease:
     """One connection of the pool: its link (of whatever driver), its session, and its past."""
 
-    __slots__ = ("link", "messages", "opened", "session", "used")
+    __slots__ = ("link", "messages", "opened", "server", "session", "used")
 
     def __init__(self, link: Any, session: Session, now: float) -> None:
         self.link, self.session = link, session
+        self.server = session.server  # as it was asked for; the session may find an alternative
         self.opened = self.used = now
         self.messages = 0
+
+    def suits(self, server: Server | None) -> bool:
+        """Whether it leads to `server`; `None` stands for any."""
+        return server is None or self.server is server or self.server == server
 
 
 class Pool:
@@ -63,8 +69,10 @@ class Pool:
         self.out = 0
         self.closed = False
 
-    def expired(self, now: float) -> list[Lease]:
-        """Take out the idle leases that must be closed now."""
+    def expired(self, now: float, server: Server | None = None) -> list[Lease]:
+        """Take out the idle leases that must be closed now: the old ones, and one in the way of a lease for
+        `server` when no more may be open.
+        """
         limits = self.limits
         gone = [
             lease
@@ -72,14 +80,20 @@ class Pool:
             if now - lease.used > limits.idle or now - lease.opened > limits.age or lease.messages >= limits.messages
         ]
         self.idle = [lease for lease in self.idle if lease not in gone]
+        crowded = self.out + len(self.idle) >= limits.size
+        if crowded and self.idle and not any(lease.suits(server) for lease in self.idle):
+            gone.append(self.idle.pop(0))
         return gone
 
-    def take(self) -> Lease | None:
+    def take(self, server: Server | None = None) -> Lease | None:
         """An idle lease to use, the one used last first so that the others may age out; `None`: open a new
-        one.
+        one. Only one to `server`, if that is given: what is caught goes elsewhere (`mailwright.mailer.catching`).
         """
         self.out += 1
-        return self.idle.pop() if self.idle else None
+        for place in range(len(self.idle) - 1, -1, -1):
+            if self.idle[place].suits(server):
+                return self.idle.pop(place)
+        return None
 
     @property
     def full(self) -> bool:

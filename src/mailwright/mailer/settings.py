@@ -1,17 +1,20 @@
-"""Which source of settings counts: the first that names a server, and then that one alone.
+"""Which source of settings counts: the first that names a server, or an address with its password, and then that one
+alone.
 
 In this order: the arguments of a call, a named account, the environment, a ``.env`` file (only when it was
 asked for), the user's config.toml, the system's. Values of two sources are never put together: a password from
-here must not go to a host from there.
+here must not go to a host from there. What the provider data knows completes whichever source it is: an address and its
+password are enough at a provider that is known well.
 """
 
 from __future__ import annotations
 
 import os
 
-from mailwright.mailer import environment
-from mailwright.mailer.account import Account, Settings, sender_address
+from mailwright.mailer import catching, environment
+from mailwright.mailer.account import Account, Settings, origins_of, sender_address
 from mailwright.mailer.files import SYSTEM_CONFIG, config_places, credentials, exists, read_file, refuse_readers
+from mailwright.mailer.preparing import prepared
 from mailwright.words.errors import ConfigError
 from mailwright.words.options import OPTIONS, nearest, refuse_cleartext
 from mailwright.words.reply import visible
@@ -30,7 +33,11 @@ __all__ = ["Settings", "resolve"]
 
 _ARGUMENT = "server argument"
 _SENDER = "sender argument"
-_WAYS = "Set MAILWRIGHT_URL (smtps://user:password@smtp.example.org) or SMTP_HOST, pass server=…"
+_PAIR = "sender and password arguments"
+_WAYS = (
+    "Set SENDER_EMAIL and EMAIL_PASSWORD, MAILWRIGHT_URL (smtps://user:password@smtp.example.org) or SMTP_HOST, pass "
+    "server=…"
+)
 
 
 def resolve(
@@ -46,7 +53,8 @@ def resolve(
     """The settings that count. Nothing is connected, no command is run and no keyring is asked.
 
     `server` is a `Server` or its URL, `account` the name of one in a config.toml, and `password` completes either
-    when it names a user alone; `sender` is the address for messages that name none. `environ` is by default the
+    when it names a user alone; `sender` is the address for messages that name none, and with a `password` but without
+    a server the one that logs in. `environ` is by default the
     environment of this process; `files` are the paths of config.toml in the order in which they count, by
     default those of `config_places`; `dotenv` is the path of a ``.env`` file to look into.
     Raises `ConfigError`.
@@ -57,8 +65,10 @@ def resolve(
     secret = _given_password(password)
     if server is not None:
         settings = _argument(server, secret)
+    elif account is None and sender is not None and secret is not None:
+        settings = _pair(sender, secret)
     else:
-        found = _first_account(account, environ, files, dotenv)
+        found = _first_account(account, sender, environ, files, dotenv)
         if secret is not None:
             found = _completed(found, account, secret)
         settings = found.settings()
@@ -81,7 +91,11 @@ def _argument(server: Server | str, password: Secret | None) -> Settings:
     if isinstance(server, Server):
         refuse_cleartext(server, "Use security 'tls' or 'starttls'")
         origins = dict.fromkeys((*OPTIONS, "sender"), _ARGUMENT)
-        return Settings(_with_password(server, password), None, origins)
+        server = _with_password(server, password)
+        done = prepared(server, ("port", "security"))
+        if done is None:
+            return Settings(server, None, origins)
+        return Settings(done.server, None, origins | origins_of(done, origins), remarks=done.remarks)
     complaint: ConfigError
     try:
         options: dict[str, object] = dict(options_from_url(server))
@@ -102,6 +116,17 @@ def _argument(server: Server | str, password: Secret | None) -> Settings:
     raise complaint
 
 
+def _pair(sender: str, password: Secret) -> Settings:
+    """The settings that an address and its password lead to."""
+    return Account(
+        _PAIR,
+        {"user": sender_address(sender, _SENDER).spec},
+        encrypted="Use security 'tls' or 'starttls'",
+        unlocked="Pass password=….",
+        password=password,
+    ).settings()
+
+
 def _with_password(server: Server, password: Secret | None) -> Server:
     if password is None:
         return server
@@ -117,7 +142,7 @@ def _completed(found: Account, account: str | None, password: Secret) -> Account
     if account is None:
         raise ConfigError(
             f"A password is given, but no server; it is not sent to the one of {found.where}.",
-            "Pass server= or account= along with it.",
+            "Pass sender=, server= or account= along with it.",
         )
     if found.password is not None:
         raise ConfigError(f"{found.where} has a password already.", "Leave one of them out.")
@@ -125,9 +150,11 @@ def _completed(found: Account, account: str | None, password: Secret) -> Account
 
 
 def _first_account(
-    name: str | None, environ: Mapping[str, str], files: Sequence[str] | None, dotenv: str | None
+    name: str | None, sender: str | None, environ: Mapping[str, str], files: Sequence[str] | None, dotenv: str | None
 ) -> Account:
-    """The first source that names a server; with a `name`, the first config.toml that has that account."""
+    """The first source that names a server; with a `name`, the first config.toml that has that account. In a file the
+    account of the `sender` comes before the default.
+    """
     variables = _dotenv(dotenv) if dotenv is not None else {}
     if name is None:
         found = environment.account_in(environ, credentials(environ))
@@ -139,12 +166,16 @@ def _first_account(
         if not exists(path) and path != environ.get("MAILWRIGHT_CONFIG"):
             continue
         config = _config_file(path)
-        chosen = config.default if name is None else name
+        mine = config.account_of(sender) if sender is not None else None
+        chosen = name if name is not None else mine or config.default
         if chosen is not None and chosen in config.accounts:
             return config.account(chosen, {**variables, **environ})
         looked_into.append(config)
     if name is not None:
         raise _no_such_account(name, looked_into, environ)
+    caught = catching.account_in(environ)
+    if caught is not None:
+        return caught
     raise _nothing(looked_into, {**variables, **environ})
 
 
@@ -155,6 +186,7 @@ def _dotenv(path: str) -> dict[str, str]:
     variables = variables_in(file.text, path)
     if environment.holds_password(variables):
         refuse_readers(file)
+    catching.refuse_in_file(variables, path)
     return variables
 
 

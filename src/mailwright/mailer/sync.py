@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from mailwright.mailer.catching import Route
     from mailwright.mailer.outgoing import Sendable
     from mailwright.mailer.pool import OnRefusal
     from mailwright.words.address import Address
@@ -56,36 +57,49 @@ class Mailer:
         accepted), ``"report"`` (only the receipt says it). Raises `MessageError`, `ConfigError`, or a
         `DeliveryError`.
         """
-        from mailwright.drivers.sync import run
-        from mailwright.mailer.delivering import deliver, interrupted
+        from mailwright.mailer.catching import routes_of
         from mailwright.mailer.outgoing import outgoing_mail
-        from mailwright.smtp.ledger import Ledger
+        from mailwright.mailer.tally import Tally
 
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
-        ledger = Ledger(mail.envelope.recipients)
+        routes = routes_of(mail, self.server)
         total = self.server.timeouts.total
         deadline = monotonic() + total if total else None
-        lease, expired = self._take()
+        tally = Tally(mail, routes, on_refusal)
+        for route in routes:
+            with tally:
+                tally.add(self._deliver(route, tally.policy, deadline))
+        return tally.total()
+
+    def _deliver(self, route: Route, on_refusal: OnRefusal, deadline: float | None) -> Receipt:
+        """One message over one lease."""
+        from mailwright.drivers.sync import run
+        from mailwright.mailer.delivering import deliver, interrupted
+        from mailwright.smtp.ledger import Ledger
+
+        mail = route.mail
+        ledger = Ledger(mail.envelope.recipients)
+        lease, expired = self._take(route.server)
         try:
             _say_goodbye(expired)
             lease.link.deadline = deadline
             lease.messages += 1
             probe = monotonic() - lease.used > self._pool.limits.probe
-            return run(deliver(lease.session, mail, ledger, on_refusal, probe), lease.link)
+            return run(deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted), lease.link)
         except BaseException as problem:
             if not isinstance(problem, Exception):  # Ctrl-C and its like: say how far it had come
-                problem.__cause__ = interrupted(lease.session, mail, ledger)
+                problem.__cause__ = interrupted(lease.session, mail, ledger, route.diverted)
             if not _between_messages(lease):
                 lease.session.open = False
             raise
         finally:
             self._give_back(lease)
 
-    def _take(self) -> tuple[Lease, list[Lease]]:
-        """A lease, after a wait if all are in use, and those that have grown too old."""
+    def _take(self, server: Server) -> tuple[Lease, list[Lease]]:
+        """A lease to `server`, after a wait if all are in use, and those that have to be closed."""
         self._notice_fork()
-        pool, total, began = self._pool, self.server.timeouts.total, monotonic()
+        pool, total, began = self._pool, server.timeouts.total, monotonic()
         with self._freed:
             try:
                 free = self._freed.wait_for(lambda: pool.closed or not pool.full, total)
@@ -95,11 +109,11 @@ class Mailer:
             if pool.closed:
                 raise ConfigError("This Mailer was closed.", "Make a new one.")
             if not free or (total and monotonic() >= began + total):
-                raise _no_lease(self.server, pool.limits.size)
+                raise _no_lease(server, pool.limits.size)
             now = monotonic()
-            new = None if pool.idle else _new_lease(self.server, now)
-            expired = pool.expired(now)
-            lease = pool.take() or new or _new_lease(self.server, now)
+            new = None if pool.idle else _new_lease(server, now)
+            expired = pool.expired(now, server)
+            lease = pool.take(server) or new or _new_lease(server, now)
         lease.session.begin_transcript()
         return lease, expired
 

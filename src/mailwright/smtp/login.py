@@ -10,12 +10,15 @@ from mailwright.sasl.choose import choose
 from mailwright.smtp import phases
 from mailwright.smtp.session import command, read_reply, write
 from mailwright.smtp.wire import AUTH_LIMIT, COMMAND_LIMIT, CRLF
-from mailwright.steps import Ask, BindChannel
-from mailwright.words.errors import LoginError
+from mailwright.steps import Ask, BindChannel, DeadlinePassed
+from mailwright.words.errors import LoginError, MailError, Timeout
 from mailwright.words.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from mailwright.sasl.mechanism import Mechanism
     from mailwright.smtp.session import Session
     from mailwright.words.reply import Reply
@@ -24,13 +27,29 @@ if TYPE_CHECKING:
 ROUNDS_LIMIT = 5  # challenges; SCRAM, the longest, needs three
 
 
-async def log_in(session: Session, login: Login) -> None:
-    """Log in with the strongest common mechanism. Raises `LoginError`; a second mechanism is never tried after a no,
-    since many providers lock an account after a few failures.
+async def log_in(session: Session, login: Login, at_once: bool = True) -> None:
+    """Log in with the strongest common mechanism; `at_once` as in `authenticate`. Raises `LoginError`; a second
+    mechanism is never tried after a no, since many providers lock an account after a few failures. A second token is,
+    once, when its source can `renew` one that was refused: it may have been revoked before its time.
     """
-    server = session.server
     session.phase = phases.AUTH
     token = await _fresh_token(login)
+    try:
+        return await _log_in_with(session, login, token, at_once)
+    except LoginError as problem:
+        refusal = problem
+    try:
+        renewed = await _renewed(login, token, refusal)
+        if renewed is None:
+            raise refusal
+    finally:
+        del refusal  # it holds this frame, and with it, until the next collection, the caller's connection
+    session.open = True
+    await _log_in_with(session, login, renewed, at_once)
+
+
+async def _log_in_with(session: Session, login: Login, token: Secret | None, at_once: bool) -> None:
+    server = session.server
     session.masked = _forms(login.password, token)
     mechanism = choose(
         login,
@@ -47,7 +66,7 @@ async def log_in(session: Session, login: Login) -> None:
         or server.stays_here,
     )
     try:
-        await _authenticate(session, mechanism)
+        await authenticate(session, mechanism, at_once)
     except LoginError:
         session.open = False
         raise
@@ -63,7 +82,42 @@ def _forms(*secrets: Secret | str | None) -> tuple[str, ...]:
 async def _fresh_token(login: Login) -> Secret | None:
     if login.token is None or isinstance(login.token, Secret):
         return login.token
-    token = Secret(login.token) if isinstance(login.token, str) else await Ask(login.token, blocking=True)
+    return _as_token(Secret(login.token) if isinstance(login.token, str) else await _asked(login.token))
+
+
+async def _renewed(login: Login, token: Secret | None, refusal: LoginError) -> Secret | None:
+    """Another token in place of one that the server refused, if the source has one."""
+    renew = getattr(login.token, "renew", None)
+    if renew is None or token is None or refusal.reply is None or refusal.reply.code != 535:
+        return None
+    renewed = _as_token(await _asked(lambda: renew(token)))
+    return renewed if renewed != token else None
+
+
+async def _asked(source: Callable[[], Any]) -> Any:
+    """What the token source gives. An error of its own stays the cause alone: its text may show what nobody should
+    see.
+    """
+    try:
+        token = await Ask(source, blocking=True)
+    except MailError:
+        raise
+    except DeadlinePassed:
+        what = "The token source took longer than the whole deadline allowed."
+        raise Timeout(what, phases.MORE_TIME, phase=phases.AUTH) from None
+    except Exception as problem:
+        reason = getattr(problem, "strerror", None) or type(problem).__name__
+        what = f"The token source failed: {reason}."
+        advice = "The cause of this error (__cause__) is what it raised."
+        raise LoginError(what, advice, phase=phases.AUTH, temporary=isinstance(problem, OSError)) from problem
+    if hasattr(token, "__await__"):  # only the blocking driver leaves it as it is
+        token.close()
+        what = "The token source is an async function, and a blocking mailer can't wait for it."
+        raise LoginError(what, "Use AsyncMailer or send_async, or give a plain function.", phase=phases.AUTH)
+    return token
+
+
+def _as_token(token: object) -> Secret:
     if isinstance(token, str) and token:
         return Secret(token)
     if isinstance(token, Secret) and token:
@@ -85,10 +139,13 @@ def _nonce() -> str:
     return secrets.token_urlsafe(24)
 
 
-async def _authenticate(session: Session, mechanism: Mechanism) -> None:
+async def authenticate(session: Session, mechanism: Mechanism, at_once: bool = True) -> None:
+    """AUTH with that mechanism, to its end (RFC 4954 §4). Without `at_once` what the client says first waits until the
+    server asks for it. Raises `LoginError`.
+    """
     # What is secret stays behind a memoryview: the local variables of a traceback then show an address and no octets.
     initial = _veiled(mechanism.initial())
-    reply, initial = await _begin(session, mechanism, initial)
+    reply, initial = await _begin(session, mechanism, initial, at_once)
     rounds = 0
     while reply.code == 334:
         rounds += 1
@@ -108,14 +165,16 @@ def _veiled(data: bytes | None) -> memoryview | None:
     return None if data is None else memoryview(data)
 
 
-async def _begin(session: Session, mechanism: Mechanism, initial: memoryview | None) -> tuple[Reply, memoryview | None]:
-    """AUTH, with the initial response in the same line where it fits; gives the reply, and the response if it did not
-    fit.
+async def _begin(
+    session: Session, mechanism: Mechanism, initial: memoryview | None, at_once: bool
+) -> tuple[Reply, memoryview | None]:
+    """AUTH, with the initial response in the same line where it fits; gives the reply, and the response if it is still
+    to be sent.
     """
     line = f"AUTH {mechanism.name}"
     # RFC 4954 §4: an empty initial response is written "=".
     encoded = memoryview((_base64(initial) or b"=") if initial is not None else b"")
-    if not encoded or len(line) + 1 + len(encoded) > COMMAND_LIMIT - 2:
+    if not encoded or not at_once or len(line) + 1 + len(encoded) > COMMAND_LIMIT - 2:
         return await command(session, line, phases.AUTH), initial
     session.transcript.note("C", f"{line} ***")
     _mask_also(session, encoded)

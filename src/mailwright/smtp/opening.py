@@ -29,14 +29,17 @@ if TYPE_CHECKING:
     from mailwright.words.server import Server
 
 
+#: Seconds for a connection where another way in is left to try: time for three repetitions of the first packet.
+FIRST_TRY = 10.0
+
+
 async def open_session(session: Session) -> None:
     """Make `session` ready for mail, with its server's security and login. Raises a `DeliveryError` that
     names the phase.
     """
-    server = session.server
     session.reset()
-    refuse_cleartext(server, "Use security 'tls' (port 465) or 'starttls' (port 587)")
-    await connect(session)
+    await reach(session)
+    server = session.server
     if server.security == "tls":
         await secure(session)
     await greet(session)
@@ -51,8 +54,48 @@ async def open_session(session: Session) -> None:
     session.phase = phases.READY
 
 
-async def connect(session: Session) -> None:
-    """The street: a connection to the server's host and port."""
+async def reach(session: Session) -> None:
+    """A connection to the session's server, or to the first of its alternatives that can be reached. From then on
+    that one is the session's server.
+
+    Only a connection that was never made leads to the next: nothing has been said then, least of all a password.
+    """
+    ways = session.server.ways
+    for way in ways:
+        refuse_cleartext(way, "Use security 'tls' (port 465) or 'starttls' (port 587)")
+    failures: list[ConnectError] = []
+    missing: set[str] = set()
+    for way in ways:
+        if way.host in missing:
+            continue
+        session.server = way
+        if failures:
+            session.transcript.note("*", f"{failures[-1].what} Trying {way} instead")
+        try:
+            await connect(session, FIRST_TRY if way is not ways[-1] else None)
+            return
+        except ConnectError as problem:
+            failures.append(problem)
+            if not problem.temporary:  # there is no such host, on whatever port
+                missing.add(way.host)
+    session.server = ways[0]
+    raise failures[0] if len(failures) == 1 else _nowhere(failures, str(ways[0]))
+
+
+def _nowhere(failures: list[ConnectError], server: str) -> ConnectError:
+    """One error for all that was tried."""
+    first, *others = (problem.what.rstrip(".") for problem in failures)
+    return ConnectError(
+        "; ".join([first, *(what[:1].lower() + what[1:] for what in others)]) + ".",
+        "Every right way in was tried: check this machine's network; firewalls and hosting companies block mail ports.",
+        phase=phases.CONNECT,
+        server=server,
+        temporary=any(problem.temporary for problem in failures),
+    )
+
+
+async def connect(session: Session, limit: float | None = None) -> None:
+    """The street: a connection to the server's host and port, within its time-out and `limit` seconds."""
     server = session.server
     session.phase = phases.CONNECT
     session.transcript.note("*", f"connecting to {server}")
@@ -60,7 +103,7 @@ async def connect(session: Session) -> None:
         session.peer = await Connect(
             server.host,
             server.port,
-            server.timeouts.connect,
+            min(server.timeouts.connect, limit or server.timeouts.connect),
             server.path,
             server.proxy,
             server.source_address,

@@ -107,9 +107,9 @@ async def receive(session: Session, left: float, timeout: float) -> bytes:
         if left <= 0:
             raise TimeoutError
         data = await Read(left)
-    except TimeoutError:
+    except TimeoutError as problem:
         session.open = False  # a late reply would be taken for the answer to the next command
-        raise timed_out(session, timeout) from None
+        raise timed_out(session, timeout, problem) from None
     except ConnectionError as problem:
         session.open = False
         raise connection_lost(session, _reason(problem)) from problem
@@ -123,9 +123,9 @@ async def write(session: Session, data: bytes | memoryview, timeout: float) -> N
     """Hand over bytes; a broken connection becomes an error that names the phase."""
     try:
         await Write(data, timeout)
-    except TimeoutError:
+    except TimeoutError as problem:
         session.open = False
-        raise timed_out(session, timeout) from None
+        raise timed_out(session, timeout, problem) from None
     except ConnectionError as problem:
         session.open = False
         # What the server said before it closed explains more than the broken pipe does.

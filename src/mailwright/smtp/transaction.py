@@ -37,8 +37,22 @@ async def transact(
 
     Refused recipients are no error here: the others get the mail, unless `stop` asks that a single refusal
     ends it before the content. Raises `Unsupported` before anything is said, `SenderRefused`,
-    `ContentRefused`, and what breaks the connection.
+    `ContentRefused`, `MessageError` for content that vanished, and what breaks the connection.
     """
+    try:
+        await _transact(session, mail, recipients, ledger, stop)
+    except MessageError as problem:
+        if not ledger.with_fate("accepted"):
+            raise
+        raise _half_done(session, problem) from problem
+    except DeliveryError as error:
+        _tell_fates(error, ledger)
+        raise
+
+
+async def _transact(
+    session: Session, mail: MailObject, recipients: tuple[Address, ...], ledger: Ledger, stop: bool
+) -> None:
     content = mail.content_for("8BITMIME" in session.features)
     check_support(session, mail, content)
     ledger.size = content.size
@@ -78,7 +92,7 @@ async def _offer_envelope(
     replies = Flight(session, commands, together="PIPELINING" in session.features)
     sender = await replies.next(phases.MAIL)
     if sender.code == 421 or (not sender.ok and not replies.together):
-        raise _sender_refused(session, mail, sender)
+        raise sender_refused(session, mail.envelope.reverse_path, sender)
     for recipient in recipients:
         reply = await replies.next(phases.RCPT)
         if reply.code == 421:
@@ -92,7 +106,7 @@ async def _offer_envelope(
     data = await replies.next(phases.DATA) if with_data else None
     if not sender.ok:
         await _end_without_content(session, data)
-        raise _sender_refused(session, mail, sender)
+        raise sender_refused(session, mail.envelope.reverse_path, sender)
     return data
 
 
@@ -160,9 +174,9 @@ async def exchange(session: Session, outgoing: Outgoing, timeout: float) -> byte
     """Write and read at once; trouble becomes an error that names the phase."""
     try:
         arrived = await Exchange(outgoing, timeout)
-    except TimeoutError:
+    except TimeoutError as problem:
         session.open = False
-        raise phases.timed_out(session, timeout) from None
+        raise phases.timed_out(session, timeout, problem) from None
     except ConnectionError as problem:
         session.open = False
         await last_words(session)
@@ -211,7 +225,7 @@ async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Le
     session.phase = phases.DATA
     for recipient in willing:
         ledger.record(recipient, data)
-    raise _content_refused(session, data)
+    raise content_refused(session, data)
 
 
 async def _send_content(
@@ -262,7 +276,7 @@ async def _interrupted(session: Session, outgoing: Outgoing, willing: tuple[Addr
         raise _out_of_step(session, reply, in_doubt=outgoing.done)
     for recipient in willing:
         ledger.record(recipient, reply)
-    raise _content_refused(session, reply)
+    raise content_refused(session, reply)
 
 
 async def _final_replies(session: Session, willing: tuple[Address, ...], ledger: Ledger) -> None:
@@ -280,11 +294,30 @@ async def _final_replies(session: Session, willing: tuple[Address, ...], ledger:
     session.phase = phases.READY
     if not any(ledger.fates[r][0] == "accepted" for r in willing):
         session.phase = phases.FINAL
-        raise _content_refused(session, ledger.reply or Reply(554))
+        raise content_refused(session, ledger.reply or Reply(554))
 
 
-def _sender_refused(session: Session, mail: MailObject, reply: Reply) -> DeliveryError:
-    what = f"{session.server} refused the sender <{mail.envelope.reverse_path}>: {reply}."
+def _tell_fates(error: DeliveryError, ledger: Ledger) -> None:
+    """What is known of this message, in earlier transactions too, counts for more than where the last one broke."""
+    if ledger.with_fate("in doubt"):
+        error.in_doubt = True
+        error.advice = phases.DOUBT
+    elif ledger.with_fate("accepted"):
+        error.advice = phases.SOME_HAVE_IT
+
+
+def _half_done(session: Session, problem: MessageError) -> DeliveryError:
+    """The error for content that vanished when an earlier transaction had delivered it to some: a `MessageError` would
+    say that nothing left.
+    """
+    what = f"The message was not sent to all of its recipients: {problem.what}"
+    where = str(session.server)
+    return DeliveryError(what, phases.SOME_HAVE_IT, phase=session.phase, server=where, temporary=False)
+
+
+def sender_refused(session: Session, reverse_path: str, reply: Reply) -> DeliveryError:
+    """The error for a no to MAIL."""
+    what = f"{session.server} refused the sender <{reverse_path}>: {reply}."
     advice = refusal_advice(reply)
     if reply.code == 530:
         advice = "The server wants a login (or encryption) first: give it a user and a password."
@@ -294,7 +327,8 @@ def _sender_refused(session: Session, mail: MailObject, reply: Reply) -> Deliver
     return SenderRefused(what, advice, phase=phases.MAIL, server=str(session.server), reply=reply)
 
 
-def _content_refused(session: Session, reply: Reply) -> DeliveryError:
+def content_refused(session: Session, reply: Reply) -> DeliveryError:
+    """The error for a no to DATA or to the content."""
     what = f"{session.server} refused the content: {reply}."
     phase, session.phase = session.phase, phases.READY  # this transaction is over, one way or the other
     return ContentRefused(what, refusal_advice(reply), phase=phase, server=str(session.server), reply=reply)

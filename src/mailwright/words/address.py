@@ -30,6 +30,9 @@ PATH_LIMIT = 254  # octets: a path of 256 (§4.5.3.1.3) holds two angle brackets
 NAME_LIMIT = 1000  # characters; no standard sets one, but a longer one is an attack or an accident
 TEXT_LIMIT = 4000  # characters of one address with its name
 
+_KEPT = 1000  # texts whose addresses are remembered: a program writes from few addresses, and often to the same
+_KEPT_LENGTH = 200  # characters of such a text
+
 
 @value
 class Address:
@@ -54,7 +57,7 @@ class Address:
         """Read ``ada@example.org``, ``<ada@example.org>`` or ``Ada Lovelace <ada@example.org>``; one address
         only.
         """
-        found = parse_addresses(text)
+        found = _read(text)
         if len(found) != 1:
             what = "No address in an empty text." if not found else f"{len(found)} addresses where one is wanted."
             raise AddressError(what, _HOW, text=text)
@@ -67,8 +70,8 @@ class Address:
             return given
         if isinstance(given, str):
             return cls.parse(given)
-        if isinstance(given, tuple) and len(given) == 2 and all(isinstance(part, str) for part in given):
-            return cls(given[1], given[0])
+        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], str):
+            return _of_pair(given[0], given[1])
         if hasattr(given, "addr_spec") and hasattr(given, "display_name"):  # email.headerregistry.Address
             return cls(given.addr_spec, given.display_name or "")
         raise AddressError(f"{type(given).__name__} is not an address.", _HOW, text=repr(given)[:80])
@@ -105,7 +108,7 @@ def addresses(
     if not given:
         return ()
     if isinstance(given, str):
-        return tuple(parse_addresses(given))
+        return _read(given)
     if isinstance(given, Address):
         return (given,)
     if isinstance(given, tuple) and len(given) == 2 and _is_pair(given):
@@ -115,7 +118,7 @@ def addresses(
     found: list[Address] = []
     for one in given:
         if isinstance(one, str):
-            found.extend(parse_addresses(one))
+            found.extend(_read(one))
         else:
             found.append(Address.of(one))
     return tuple(found)
@@ -125,6 +128,35 @@ def _is_pair(given: tuple[object, ...]) -> bool:
     # ("Ada", "ada@example.org") is a name and its address; ("ada@example.org", "bob@example.org") are two
     # addresses.
     return isinstance(given[0], str) and isinstance(given[1], str) and "@" not in given[0] and "@" in given[1]
+
+
+def _read(text: str) -> tuple[Address, ...]:
+    """The addresses in `text`, remembered for the next time that somebody writes the same."""
+    known = _known.get(text)
+    if known is None:
+        known = tuple(parse_addresses(text))
+        _keep(text, known)
+    return known
+
+
+def _of_pair(name: str, spec: str) -> Address:
+    """The address of a pair, remembered as well."""
+    known = _known.get((name, spec))
+    if known is None:
+        known = (Address(spec, name),)
+        if len(name) <= _KEPT_LENGTH:
+            _keep((name, spec), known)
+    return known[0]
+
+
+def _keep(given: str | tuple[str, str], found: tuple[Address, ...]) -> None:
+    if len(given) <= _KEPT_LENGTH:
+        if len(_known) >= _KEPT:
+            _known.clear()
+        _known[given] = found
+
+
+_known: dict[str | tuple[str, str], tuple[Address, ...]] = {}
 
 
 def parse_addresses(text: str) -> list[Address]:
@@ -223,7 +255,8 @@ def _name_in_front(raw: str, text: str, start: int) -> str:
         name = "".join(parts)
     else:
         name = raw
-        for position, character in enumerate(raw):
+        plain = raw.replace(" ", "").isalnum()  # the most of them, seen at a glance
+        for position, character in enumerate("" if plain else raw):
             if character in '<>@,;:\\"[]()':
                 _refuse(text, start + position, f"{character!r} in a name (put the name in quotation marks)")
     _check_name(name, text, start)
@@ -258,12 +291,13 @@ def _checked_spec(spec: str, text: str, start: int) -> str:
         _refuse(text, start, 'what readers may take for an encoded word ("=?") before the "@"')
     if local[0] == '"':
         _check_quoted_local(local, text, start)
-    elif not frozenset(local) <= ATEXT:
+    elif not (local.isascii() and all(map(str.isalnum, local.split(".")))):
         _check_dotted_local(local, text, start)
     domain = _checked_domain(domain, text, start + len(local) + 1)
-    if len(local.encode()) > LOCAL_LIMIT:
+    octets = len(local) if local.isascii() else len(local.encode())
+    if octets > LOCAL_LIMIT:
         _refuse(text, start, f'more than {LOCAL_LIMIT} octets before the "@" (RFC 5321 §4.5.3.1.1)')
-    if len(local.encode()) + 1 + len(domain) > PATH_LIMIT:
+    if octets + 1 + len(domain) > PATH_LIMIT:
         _refuse(text, start, f"more than {PATH_LIMIT} octets in all (RFC 5321 §4.5.3.1.3)")
     return f"{local}@{domain}"
 
@@ -309,7 +343,7 @@ def _checked_domain(domain: str, text: str, start: int) -> str:
     for label in domain.split("."):
         if not label:
             _refuse(text, place, "a dot too many in the domain")
-        if not frozenset(label) <= _LDH:
+        if not label.isalnum() and not frozenset(label) <= _LDH:
             wrong = next(i for i, c in enumerate(label) if c not in _LDH)
             _refuse(text, place + wrong, f"{label[wrong]!a} in the domain")
         if label[0] == "-" or label[-1] == "-" or len(label) > 63:

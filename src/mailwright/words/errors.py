@@ -134,7 +134,14 @@ class ConnectError(DeliveryError, ConnectionError):
 
 
 class TLSError(DeliveryError):
-    """No encrypted connection to the right server: certificate, name, version, or STARTTLS not offered."""
+    """No encrypted connection to the right server: certificate, name, version, or STARTTLS not offered.
+
+    `certificate_sha256` is the fingerprint (hex) of the certificate that the server showed, as far as it came to that,
+    and `certificate_names` are those that it is for, where it is for another host.
+    """
+
+    certificate_sha256: str = ""
+    certificate_names: tuple[str, ...] = ()
 
 
 class LoginError(DeliveryError):

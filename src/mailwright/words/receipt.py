@@ -35,12 +35,15 @@ class Outcome:
 
 @value
 class TLSFacts:
-    """How the connection was secured: protocol version, cipher, and the certificate's SHA-256 in hex."""
+    """How the connection was secured: protocol version, cipher, and the certificate's SHA-256 in hex; and when a verified
+    certificate `expires` (Unix time).
+    """
 
     version: str
     cipher: str
     certificate_sha256: str
     verified: bool = True
+    expires: float | None = None
 
 
 @value
@@ -49,6 +52,10 @@ class Receipt:
 
     ``print(receipt)`` says "accepted by HOST for N of M recipients" and nothing stronger: a server's 250
     means that it took responsibility, not that a person got the mail.
+
+    `diverted` is the server that the mail was meant for, when ``MAILWRIGHT_CATCH`` sent it to `host` instead; what
+    is said of "accepted" is then said by that inbox. `parts`: where only some recipients were caught, the
+    receipts of what was really sent and of what was caught, in this order; the rest is then that of the first.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -61,6 +68,8 @@ class Receipt:
     size: int = 0
     transcript: Transcript | None = None
     error: MailError | None = None
+    diverted: str = ""
+    parts: tuple[Receipt, ...] = ()
 
     def _with(self, *fates: str) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.fate in fates)
@@ -91,9 +100,16 @@ class Receipt:
         return all(outcome.fate == "accepted" for outcome in self.outcomes)
 
     def __str__(self) -> str:
+        if self.parts:
+            return "; ".join(map(str, self.parts))
         text = f"accepted by {self.host} for {len(self.accepted)} of {len(self.outcomes)} recipients"
         doubtful = len(self._with("in doubt"))
-        return text + (f", {doubtful} in doubt" if doubtful else "")
+        text += f", {doubtful} in doubt" if doubtful else ""
+        if not self.diverted:
+            return text
+        # Without any server, the one that catches is the one that was meant.
+        same = self.diverted in (self.host, f"{self.host}:{self.port}", f"[{self.host}]:{self.port}")
+        return f"{text} (caught: {'no other server is named' if same else f'it was meant for {self.diverted}'})"
 
     def __bool__(self) -> bool:
         raise TypeError("a Receipt is neither true nor false: ask .complete, .accepted, .refused or .in_doubt")

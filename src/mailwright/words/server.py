@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Security = Literal["tls", "starttls", "none"]
     Protocol = Literal["smtp", "lmtp"]
-    TokenSource = Callable[[], str | Awaitable[str]]
+    TokenSource = Callable[[], str | Secret | Awaitable[str | Secret]]
 
 PORTS = {"tls": 465, "starttls": 587, "none": 25}
 
@@ -24,9 +24,10 @@ class Login:
     """Who we are: a user with a `password`, or with a `token` for OAuth 2.
 
     `token` is the access token itself or a callable (blocking or async) that gives a fresh one; it is asked
-    once for each login. `mechanism` forces one SASL mechanism by name; otherwise the strongest common one is
-    used. `authzid` is the identity to act as, if it is another. With neither password nor token, EXTERNAL (a
-    client certificate) is meant.
+    once for each login. If it has a method ``renew(refused)`` too, that is asked once for another token when the
+    server refuses one (`mailwright.mailer.tokens` has such sources). `mechanism` forces one SASL mechanism by name;
+    otherwise the strongest common one is used. `authzid` is the identity to act as, if it is another. With neither
+    password nor token, EXTERNAL (a client certificate) is meant.
     """
 
     user: str
@@ -120,7 +121,8 @@ class Server:
     everywhere else. `port` 0 means the usual one for it. `hello` is the name given in EHLO; by default the address
     literal of the connected socket (RFC 5321 §4.1.4). `path` is a Unix socket instead of host and port.
     `proxy` is ``http://…``, or ``socks5://…`` with the extra ``proxy``. `cleartext_login` allows a password over an
-    unencrypted connection to another machine: an explicit word, never a default.
+    unencrypted connection to another machine: an explicit word, never a default. `alternatives` are other places of the
+    same service, each a host, port and security: they are tried in order when no connection is made to the one before.
     """
 
     host: str
@@ -135,6 +137,7 @@ class Server:
     proxy: str | None = None
     source_address: str | None = None
     cleartext_login: bool = False
+    alternatives: tuple[tuple[str, int, Security], ...] = ()
 
     def __post_init__(self) -> None:
         if self.path is None:
@@ -156,6 +159,9 @@ class Server:
                 f"hello={self.hello!a} can't be said in EHLO.",
                 "Use a host name such as mail.example.org (RFC 5321 §4.1.4).",
             )
+        if self.alternatives:
+            object.__setattr__(self, "alternatives", tuple(tuple(place) for place in self.alternatives))
+            _ = self.ways  # each is a server of its own, and is checked as one
 
     @classmethod
     def from_url(cls, url: str) -> Server:
@@ -163,6 +169,21 @@ class Server:
         from mailwright.words.url import server_from_url
 
         return server_from_url(url)
+
+    @property
+    def ways(self) -> tuple[Server, ...]:
+        """The server itself and each of its alternatives, as servers that know all the others."""
+        if not self.alternatives:
+            return (self,)
+        from mailwright.words.value import replace
+
+        places = ((self.host, self.port, self.security), *self.alternatives)
+        alone = replace(self, alternatives=())
+        ways = [replace(alone, host=host, port=port, security=security) for host, port, security in places]
+        for number, way in enumerate(ways):
+            # In a circle: every way then names the same ways, and a kept connection knows its server again.
+            object.__setattr__(way, "alternatives", places[number + 1 :] + places[:number])
+        return tuple(ways)
 
     @property
     def usual_security(self) -> Security:

@@ -9,6 +9,8 @@ is a frozen dataclass.
 
 from __future__ import annotations
 
+from _operator import attrgetter  # built into the interpreter, which the module `operator` around it is not
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,7 @@ else:
         defaults = {**getattr(cls, "_defaults", {}), **{n: cls.__dict__[n] for n in own if n in cls.__dict__}}
         body = {k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")}
         body |= {"__slots__": own, "__match_args__": fields, "_defaults": defaults}
+        body["_getter"] = attrgetter(*fields) if len(fields) > 1 else None  # of one name it gives no tuple
         for name, method in _METHODS.items():
             body.setdefault(name, method)
         if "__hash__" not in cls.__dict__:
@@ -85,7 +88,8 @@ def _make_init(made: type, fields: tuple[str, ...], defaults: dict[str, object])
 
 
 def _as_tuple(self: object) -> tuple[object, ...]:
-    return tuple(getattr(self, name) for name in fields_of(self))
+    getter: Callable[[object], tuple[object, ...]] | None = type(self)._getter  # type: ignore[attr-defined]
+    return getter(self) if getter is not None else tuple([getattr(self, name) for name in fields_of(self)])
 
 
 def _eq(self: object, other: object) -> bool:

@@ -193,7 +193,7 @@ def test_the_version(command: Command) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("sned",), "Did you mean send?"), (("frobnicate",), "send, demo"), (("--json", "send"), "behind")],
+    [(("sned",), "Did you mean send?"), (("frobnicate",), "send, sendmail"), (("--json", "send"), "behind")],
 )
 def test_a_wrong_command(words: tuple[str, ...], said: str, command: Command) -> None:
     ran = command(*words)

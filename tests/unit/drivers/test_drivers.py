@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,61 +17,27 @@ import trio
 import trio.testing
 import trustme
 
-from mailwright.drivers import aio, memory, sync
+from mailwright.drivers import aio, memory
 from mailwright.drivers import trio as trio_driver
 from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Outgoing, Read, Sleep, StartTLS, Together, Write
 from mailwright.words.errors import ConnectError, TLSError
 from mailwright.words.server import TLS
-
-DRIVERS = ["sync", "aio", "trio"]
-
-
-def drive(driver: str, plan: Any) -> Any:
-    """Run one plan with that driver."""
-    if driver == "sync":
-        link = sync.Link()
-        try:
-            return sync.run(plan, link)
-        finally:
-            link.close()
-
-    library = {"aio": aio, "trio": trio_driver}[driver]
-
-    async def main() -> Any:
-        link = library.Link()
-        try:
-            return await library.run(plan, link)
-        finally:
-            link.close()
-
-    return asyncio.run(main()) if driver == "aio" else trio.run(main)
+from tests.unit.drivers.driving import LIBRARIES, drive, each_driver, each_library, pause, run_in, serving
 
 
 @pytest.fixture
-def port() -> Any:
+def port() -> Iterator[int]:
     """A server that answers what it hears in capitals, on several connections."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            while True:
-                try:
-                    sock, _ = listener.accept()
-                except OSError:
-                    return
-                threading.Thread(target=echo, args=(sock,), daemon=True).start()
+    def echo(sock: socket.socket) -> None:
+        while data := sock.recv(65536):
+            sock.sendall(data.upper())
 
-        def echo(sock: socket.socket) -> None:
-            with sock:
-                while data := sock.recv(65536):
-                    sock.sendall(data.upper())
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
+    with serving(echo) as port:
+        yield port
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_steps(driver: str, port: int) -> None:
     async def plan() -> list[Any]:
         peer = await Connect("localhost", port, 5)
@@ -92,7 +59,7 @@ def test_steps(driver: str, port: int) -> None:
     assert drive(driver, plan()) == ["127.0.0.1", "127.0.0.1", b"HELLO", True, 42]
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_exchange_can_not_lock_up(driver: str, port: int) -> None:
     """Far more than the buffers of both sides hold, to a server that answers every octet."""
     octets = b"abcdefgh" * 8192 * 40
@@ -111,7 +78,7 @@ def test_exchange_can_not_lock_up(driver: str, port: int) -> None:
     assert drive(driver, plan()) == octets.upper()
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_together_runs_side_by_side(driver: str, port: int) -> None:
     async def one(word: bytes, wait: float) -> bytes:
         await Connect("127.0.0.1", port, 5)
@@ -130,7 +97,7 @@ def test_together_runs_side_by_side(driver: str, port: int) -> None:
     assert drive(driver, plan()) == [b"A", b"B", b"C", "ValueError('on purpose')", True]
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_a_plan_may_await_steps_only(driver: str) -> None:
     async def plan() -> None:
         await asyncio.sleep(0)
@@ -139,7 +106,7 @@ def test_a_plan_may_await_steps_only(driver: str) -> None:
         drive(driver, plan())
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_connect_says_why_for_each_address(driver: str) -> None:
     async def plan() -> None:
         await Connect("localhost", 1, 5)
@@ -163,7 +130,7 @@ def test_connect_says_why_for_each_address(driver: str) -> None:
         assert isinstance(problem, ConnectError) and "no such host name" in str(problem)
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_the_race_goes_on_when_one_address_is_silent(driver: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first address never answers (a full backlog); the second is reached within the delay of RFC 8305."""
     with socket.socket() as silent:
@@ -193,12 +160,12 @@ def test_the_race_goes_on_when_one_address_is_silent(driver: str, port: int, mon
             filler.close()
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
+@each_driver
 def test_an_act_that_takes_long_may_be_plain_or_awaitable(driver: str) -> None:
     """The asynchronous drivers call a plain one in a thread; what it returns may still have to be awaited."""
 
     async def later() -> str:
-        await (asyncio.sleep(0.001) if driver == "aio" else trio.sleep(0.001))
+        await pause(driver, 0.001)
         return "awaited"
 
     async def plan() -> list[Any]:
@@ -215,10 +182,10 @@ def test_an_act_that_takes_long_may_be_plain_or_awaitable(driver: str) -> None:
         assert thread != here and awaited == ["awaited", "awaited"]
 
 
-@pytest.mark.parametrize("driver", ["aio", "trio"])
-def test_a_long_upload_leaves_others_their_turn(driver: str) -> None:
+@each_library
+def test_a_long_upload_leaves_others_their_turn(library: str) -> None:
     """The kernel takes every chunk at once, so that writing never has to wait for it."""
-    library: Any = {"aio": aio, "trio": trio_driver}[driver]
+    driver = LIBRARIES[library]
     turns: list[bool] = []
     outgoing = Outgoing(b"x" * 100 for _ in range(50))
 
@@ -227,14 +194,14 @@ def test_a_long_upload_leaves_others_their_turn(driver: str) -> None:
         assert await Exchange(outgoing, 5) is None
 
     async def upload() -> None:
-        link = library.Link()
-        await library.run(exchange(), link)
+        link = driver.Link()
+        await driver.run(exchange(), link)
         link.close()
 
     async def other() -> None:
         while not outgoing.done:
             turns.append(outgoing.handed > 0)
-            await (asyncio.sleep(0) if driver == "aio" else trio.lowlevel.checkpoint())
+            await pause(library, 0)
 
     async def with_asyncio() -> None:
         await asyncio.gather(upload(), other())
@@ -245,7 +212,7 @@ def test_a_long_upload_leaves_others_their_turn(driver: str) -> None:
             nursery.start_soon(other)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        asyncio.run(with_asyncio()) if driver == "aio" else trio.run(with_trio)
+        run_in(library, with_asyncio if library == "asyncio" else with_trio)
     assert sum(turns) >= 40
 
 
@@ -292,9 +259,9 @@ def test_trio_lets_a_cancellation_through_as_itself(port: int) -> None:
     assert [type(problem) for problem in caught] == [trio.Cancelled] * 3
 
 
-@pytest.mark.parametrize("driver", ["aio", "trio"])
-def test_closing_a_link_wakes_who_waits_for_it(driver: str, port: int) -> None:
-    library: Any = {"aio": aio, "trio": trio_driver}[driver]
+@each_library
+def test_closing_a_link_wakes_who_waits_for_it(library: str, port: int) -> None:
+    driver = LIBRARIES[library]
     connected: list[bool] = []
 
     async def silent() -> None:
@@ -304,11 +271,11 @@ def test_closing_a_link_wakes_who_waits_for_it(driver: str, port: int) -> None:
 
     async def reader(link: Any) -> None:
         with pytest.raises(ConnectionAbortedError):
-            await library.run(silent(), link)
+            await driver.run(silent(), link)
 
     async def closer(link: Any) -> None:
         while not connected:
-            await (asyncio.sleep(0.001) if driver == "aio" else trio.sleep(0.001))
+            await pause(library, 0.001)
         link.close()
 
     async def with_asyncio() -> None:
@@ -321,7 +288,7 @@ def test_closing_a_link_wakes_who_waits_for_it(driver: str, port: int) -> None:
             nursery.start_soon(reader, link)
             nursery.start_soon(closer, link)
 
-    asyncio.run(with_asyncio()) if driver == "aio" else trio.run(with_trio)
+    run_in(library, with_asyncio if library == "asyncio" else with_trio)
 
 
 @pytest.fixture(scope="module")

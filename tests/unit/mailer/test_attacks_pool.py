@@ -185,4 +185,6 @@ def test_the_wait_for_a_connection_is_part_of_the_whole() -> None:
                 thread.start()
             for thread in threads:
                 thread.join(20)
-    assert {error.phase for error in errors} == {"connect", "ehlo"}
+    late, first = sorted(errors, key=lambda error: error.phase == "ehlo")
+    assert first.phase == "ehlo" and "EHLO" not in str(late.transcript)
+    assert late.phase in ("connect", "greeting")  # the latter if a millisecond was left to it

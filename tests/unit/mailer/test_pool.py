@@ -17,22 +17,13 @@ from typing import Any
 import pytest
 import trio
 
-from mailwright import (
-    AsyncMailer,
-    ConfigError,
-    DeliveryError,
-    Inbox,
-    Limits,
-    Mailer,
-    Message,
-    Server,
-    Timeouts,
-    send_async,
-)
+from mailwright import AsyncMailer, DeliveryError, Inbox, Mailer, Message, Server, send_async
 from mailwright.drivers import sync
+from mailwright.errors import ConfigError
 from mailwright.mailer.loops import running
+from mailwright.options import Limits, Timeouts
 from mailwright.words.value import replace
-from tests.dialogue import EHLO, C, Content, Drop, HangUp, S, Script
+from tests.dialogue import EHLO, C, Content, Drop, HangUp, S, Script, following
 
 MESSAGE = Message("ada@example.org", "bob@example.org", "Hi", "there")
 
@@ -40,27 +31,8 @@ MESSAGE = Message("ada@example.org", "bob@example.org", "Hi", "there")
 @contextmanager
 def listening(*scripts: list[Any]) -> Iterator[Server]:
     """A loopback server: the nth connection gets the nth script."""
-    problems: list[BaseException] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(10)
-
-        def serve() -> None:
-            for turns in scripts:
-                link = sync.Link(listener.accept()[0])
-                link.deadline = sync.monotonic() + 10
-                try:
-                    sync.run(Script(turns).play(), link)
-                except BaseException as problem:
-                    problems.append(problem)
-                finally:
-                    link.close()
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield Server("127.0.0.1", listener.getsockname()[1], "none")
-        thread.join(15)
-        assert not thread.is_alive(), "fewer connections came than there are scripts"
-    assert not problems, problems
+    with following(*map(Script, scripts)) as port:
+        yield Server("127.0.0.1", port, "none")
 
 
 HELLO = [S("220 a"), C(EHLO), S("250-a", "250 8BITMIME")]
@@ -409,6 +381,7 @@ def test_a_fork_never_touches_the_inherited_socket() -> None:
             link.close()
         assert ours.recv() == "accepted by 127.0.0.1 for 1 of 1 recipients"
         child.join(10)
+        mailer.server = server
         assert mailer.send(MESSAGE).complete  # the parent's connection heard nothing from the child
 
 

@@ -122,3 +122,42 @@ def test_a_whole_process(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stderr == ""
     assert table(done.stdout)["host"] == ["smtp.example.org", "MAILWRIGHT_URL"]
     assert "canary" not in done.stdout
+
+
+def test_what_a_provider_decides_is_shown_as_that(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENDER_EMAIL", "ada.lovelace@gmail.com")
+    monkeypatch.setenv("EMAIL_PASSWORD", "qwmx zkpt aabb ccdd")
+    assert main(["config"]) == 0
+    assert table(capsys.readouterr().out) == {
+        "host": ["smtp.gmail.com", "provider Gmail"],
+        "port": ["465", "provider Gmail"],
+        "security": ["tls", "provider Gmail"],
+        "user": ["ada.lovelace@gmail.com", "SENDER_EMAIL"],
+        "password": ["***", "EMAIL_PASSWORD"],
+        "sender": ["ada.lovelace@gmail.com", "SENDER_EMAIL"],
+        "alternatives": ["smtp.gmail.com:587 (starttls)", "provider Gmail"],
+    }
+    monkeypatch.setenv("SMTP_HOST", "smtp.gmail.com")
+    monkeypatch.setenv("SMTP_PORT", "587")
+    monkeypatch.setenv("SMTP_SECURITY", "tls")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["security"] == ["starttls", "provider Gmail, not SMTP_SECURITY"]
+    assert "Put right: smtp.gmail.com speaks STARTTLS on port 587" in out
+    assert main(["config", "--json"]) == 0
+    assert "speaks STARTTLS" in json.loads(capsys.readouterr().out)["remarks"][0]
+
+
+def test_a_server_that_must_be_looked_up_is_not_looked_up(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SENDER_EMAIL", "ada@analytical-engine.org")
+    monkeypatch.setenv("EMAIL_PASSWORD", "correct horse")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["host"] == ["-", "looked up for ada@analytical-engine.org when a message is sent"]
+    assert table(out)["port"] == ["-"] and "mailwright providers ada@analytical-engine.org" in out
+    assert main(["config", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["url"] is None

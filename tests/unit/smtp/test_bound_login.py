@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import scramp
-import trustme
 
 from mailwright.drivers import memory
 from mailwright.sasl.channel_binding import ChannelBinding
@@ -20,31 +19,12 @@ from mailwright.words.errors import LoginError
 from mailwright.words.secret import Secret
 from mailwright.words.server import TLS, Login, Server
 from tests.dialogue import Answer, Bound, C, HangUp, S, Script, Secure, hello, play
+from tests.unit.smtp import secured
 
 each_stage = pytest.mark.parametrize("stage", ["memory", "sevens", "sync", "aio", "trio"])
 PASSWORD = "sésame, and more"
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 UNIQUE, END_POINT = "tls-unique", "tls-server-end-point"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, the server's certificate with its key, and that certificate alone."""
-    made = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    issued = authority.issue_cert("127.0.0.1")
-    authority.cert_pem.write_to_path(str(made / "ca.pem"))
-    issued.private_key_and_cert_chain_pem.write_to_path(str(made / "server.pem"))
-    issued.cert_chain_pems[0].write_to_path(str(made / "certificate.pem"))
-    return made
-
-
-def context(folder: Path, version: ssl.TLSVersion) -> ssl.SSLContext:
-    """The server's side, which speaks this version of TLS only."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(folder / "server.pem")
-    made.minimum_version = made.maximum_version = version
-    return made
 
 
 class Scramp:
@@ -94,13 +74,12 @@ REFUSED = (C(""), S("535 5.7.8 no"), HangUp())
 
 def offered(folder: Path, version: ssl.TLSVersion, *mechanisms: str) -> list[Any]:
     """All up to the login, over TLS of that version."""
-    return [Secure(context(folder, version)), *hello(f"AUTH {' '.join(mechanisms)}")]
+    return [Secure(secured.context(folder, version, version)), *hello(f"AUTH {' '.join(mechanisms)}")]
 
 
 def server(folder: Path, mechanism: str | None = None) -> Server:
     """Our settings."""
-    login = Login("ada", PASSWORD, mechanism=mechanism)
-    return Server("127.0.0.1", 2525, "tls", login, TLS(ca_file=str(folder / "ca.pem")))
+    return secured.server(folder, "tls", Login("ada", PASSWORD, mechanism=mechanism))
 
 
 def certificate(folder: Path) -> str:
@@ -174,7 +153,9 @@ def test_every_binding_on_every_tls(folder: Path, mechanism: Any, version: ssl.T
         return found
 
     learn = [Bound(kind, other.bind)] if kind == UNIQUE else []
-    script = Script([Secure(context(folder, version)), *learn, Answer(other.first), Answer(other.final)])
+    script = Script(
+        [Secure(secured.context(folder, version, version)), *learn, Answer(other.first), Answer(other.final)]
+    )
     clock = memory.Time()
     near, far = memory.pair(clock)
     assert memory.converse((client(), near), (script.play(), far), time=clock) == [None, None]
@@ -186,7 +167,7 @@ def test_a_kind_that_can_not_be_had_is_none(folder: Path, version: ssl.TLSVersio
         await StartTLS(TLS(ca_file=str(folder / "ca.pem")), "127.0.0.1", 10)
         return [await BindChannel(UNIQUE), await BindChannel("tls-exporter")]
 
-    script = Script([Secure(context(folder, version))])
+    script = Script([Secure(secured.context(folder, version, version))])
     clock = memory.Time()
     near, far = memory.pair(clock)
     (unique, exporter), _ = memory.converse((client(), near), (script.play(), far), time=clock)

@@ -179,15 +179,6 @@ def test_a_token_source_is_asked_once(stage: str) -> None:
     assert asked == [1]
 
 
-@pytest.mark.parametrize("stage", ["memory", "sync", "aio"])
-def test_a_token_source_that_fails(stage: str) -> None:
-    def source() -> str:
-        raise OSError("the token endpoint is away")
-
-    error = play([*hello("AUTH XOAUTH2"), HangUp()], open_session, stage, server(token=source)).error
-    assert "the token endpoint is away" in str(error)
-
-
 @each_stage
 def test_external(stage: str) -> None:
     external = Server("127.0.0.1", 2525, "none", Login("ada", mechanism="EXTERNAL"))

@@ -9,42 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 
 from mailwright.words.errors import ConfigError, ConnectionLost, TLSError, Unsupported
 from mailwright.words.server import TLS, Server
 from tests.dialogue import EHLO, RAW, STAGES, C, Content, Drop, HangUp, Raw, S, Secure, hello, send
+from tests.unit.smtp.secured import context, server
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
 ENVELOPE = [C("MAIL FROM:<ada@example.org>"), S("250 ok"), C("RCPT TO:<bob@example.org>"), S("250 ok")]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA, a server's certificate and a client's."""
-    made = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(made / "ca.pem"))
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(made / "server.pem"))
-    authority.issue_cert("ada@example.org").private_key_and_cert_chain_pem.write_to_path(str(made / "client.pem"))
-    return made
-
-
-def context(folder: Path, client_ca: bool = False) -> ssl.SSLContext:
-    """The server's side."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(folder / "server.pem")
-    if client_ca:
-        made.verify_mode = ssl.CERT_REQUIRED
-        made.load_verify_locations(folder / "ca.pem")
-        # TLS 1.3 refuses a client certificate only after the client believes the handshake to be over.
-        made.maximum_version = ssl.TLSVersion.TLSv1_2
-    return made
-
-
-def server(folder: Path, security: Any = "starttls", **tls: Any) -> Server:
-    """Our settings."""
-    return Server("127.0.0.1", 2525, security, tls=TLS(ca_file=str(folder / "ca.pem"), **tls))
 
 
 def message(*keywords: str) -> list[Any]:
@@ -123,10 +95,14 @@ def test_c40_the_wrong_name(folder: Path, stage: str) -> None:
 
 @each_stage
 def test_c49_a_client_certificate(folder: Path, stage: str) -> None:
-    turns = [Secure(context(folder, client_ca=True)), S("220 a"), *message()]
+    turns = [Secure(context(folder, newest=ssl.TLSVersion.TLSv1_2, client_ca=True)), S("220 a"), *message()]
     settings = server(folder, "tls", certificate=str(folder / "client.pem"))
     assert send(turns, stage=stage, server=settings).result.complete
-    refused = send([Secure(context(folder, client_ca=True))], stage=stage, server=server(folder, "tls")).error
+    refused = send(
+        [Secure(context(folder, newest=ssl.TLSVersion.TLSv1_2, client_ca=True))],
+        stage=stage,
+        server=server(folder, "tls"),
+    ).error
     assert isinstance(refused, (TLSError, ConnectionLost))
 
 

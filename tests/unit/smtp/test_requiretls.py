@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 
 from mailwright import Message
 from mailwright.message.mail import MailObject, mail_object
 from mailwright.words.errors import SenderRefused, Unsupported
-from mailwright.words.server import TLS, Server
 from tests.dialogue import STAGES, C, Content, HangUp, S, Secure, hello, send
+from tests.unit.smtp.secured import context, server, upgraded
 
 each_stage = pytest.mark.parametrize("stage", STAGES)
 BOB = [C("RCPT TO:<bob@example.org>"), S("250 ok"), C("DATA"), S("354 go"), Content(), S("250 ok")]
 ASKED = C("MAIL FROM:<ada@example.org> REQUIRETLS")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A CA and the server's certificate."""
-    made = tmp_path_factory.mktemp("certificates")
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(made / "ca.pem"))
-    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(made / "server.pem"))
-    return made
-
-
-def secure(folder: Path) -> Secure:
-    """The server's side of the handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem")
-    return Secure(context)
-
-
-def server(folder: Path, security: Any) -> Server:
-    """Our settings."""
-    return Server("127.0.0.1", 2525, security, tls=TLS(ca_file=str(folder / "ca.pem")))
-
-
 def mail(require_tls: bool = True) -> MailObject:
     """A message that asks for it."""
     message = Message("ada@example.org", "bob@example.org", "Hi", "there", require_tls=require_tls)
     return mail_object(message, now=0.0, token="t")
-
-
-def upgraded(folder: Path, *keywords: str, before: tuple[str, ...] = ()) -> list[Any]:
-    """Greeting, STARTTLS, and what is offered inside."""
-    return [*hello("STARTTLS", *before), C("STARTTLS"), S("220 go"), secure(folder), *hello(*keywords)[1:]]
 
 
 @each_stage
@@ -61,7 +31,7 @@ def test_it_is_said_where_it_is_offered_after_starttls(folder: Path, stage: str)
 
 @each_stage
 def test_it_is_said_where_tls_comes_first(folder: Path, stage: str) -> None:
-    turns = [secure(folder), *hello("REQUIRETLS"), ASKED, S("250 ok"), *BOB]
+    turns = [Secure(context(folder)), *hello("REQUIRETLS"), ASKED, S("250 ok"), *BOB]
     assert send(turns, mail=mail(), stage=stage, server=server(folder, "tls")).result.complete
 
 

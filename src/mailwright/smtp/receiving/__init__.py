@@ -11,7 +11,8 @@ longer, and who says nonsense too often is shown out. The replies to a group of 
 together, when nothing is left to read.
 
 `rules`: offers and limits. `grammar`: what a client's lines mean. `visit`: what is known of a client.
-`answers`: the simple commands. `admission`: AUTH. `content`: DATA and BDAT. `received`: what comes out.
+`manners`: speaking as a particular service. `answers`: the simple commands. `admission`: AUTH. `content`: DATA and
+BDAT. `received`: what comes out.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ async def _talk(visit: Visit) -> None:
     rules = visit.rules
     if rules.security == "tls" and rules.tls is not None:
         await _begin_tls(visit, rules.tls)
-    visit.say(Reply(220, (f"{rules.name} {'LMTP' if rules.protocol == 'lmtp' else 'ESMTP'} mailwright",)))
+    visit.say(Reply(220, (rules.greeting,)))
     while not visit.over:
         try:
             verb, argument = split_command(await visit.line(visit.command_limit))

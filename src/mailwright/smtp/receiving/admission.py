@@ -9,19 +9,23 @@ from mailwright.sasl.verify import verifier
 from mailwright.smtp.receiving.grammar import bad
 from mailwright.smtp.wire import AUTH_LIMIT
 from mailwright.steps import Ask
+from mailwright.words.errors import ProtocolError
 from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailwright.smtp.receiving.visit import Visit
 
+_WELCOME = Reply(235, ("2.7.0 Welcome",))
+_WRONG = Reply(535, ("5.7.8 User or credential is wrong",))
+_TLS_FIRST = Reply(538, ("5.7.11 Begin TLS first",))
 _ROUNDS_LIMIT = 6  # challenges; SCRAM, the longest, needs three
 
 
 def offered_mechanisms(visit: Visit) -> tuple[str, ...]:
     """The mechanisms that this client may use now."""
     rules = visit.rules
-    if not rules.accounts or (visit.secured is None and rules.security == "starttls" and not rules.cleartext_login):
+    if not rules.takes_logins or (visit.secured is None and rules.security == "starttls" and not rules.cleartext_login):
         return ()
     bound = visit.secured is not None and rules.channel_binding is not None
     return tuple(name for name in rules.suitable_mechanisms() if bound or not name.endswith("-PLUS"))
@@ -54,20 +58,29 @@ async def auth(visit: Visit, argument: str) -> None:
         if line == "*":
             raise bad(501, "5.7.0 The login was cancelled")
         response = _decoded(line)
-    if exchange.ok:
+    reply = _verdict(visit, name, exchange.user)
+    if reply.ok:
         visit.login = exchange.user
-        visit.say(Reply(235, ("2.7.0 Welcome",)))
-    else:
-        visit.say(Reply(535, ("5.7.8 User or credential is wrong",)))
+    visit.say(reply)
+
+
+def _verdict(visit: Visit, mechanism: str, user: str | None) -> Reply:
+    """The answer to a login that proved to be that user's, or nobody's."""
+    manners = visit.rules.manners
+    if manners is None:
+        return _WELCOME if user is not None else _WRONG
+    account = next((one for one in visit.rules.accounts if one.user == user), None)
+    return manners.verdict(mechanism, account, _WELCOME, _WRONG)
 
 
 def _check_moment(visit: Visit) -> None:
     if not visit.extended:
         raise bad(503, "5.5.1 Say EHLO first")
-    if not visit.rules.accounts:
+    if not visit.rules.takes_logins:
         raise bad(502, "5.5.1 AUTH is not offered")
     if not offered_mechanisms(visit):
-        raise bad(538, "5.7.11 Begin TLS first")
+        reply = visit.rules.said("no tls", _TLS_FIRST)
+        raise ProtocolError(reply.text, reply=reply)
     if visit.login is not None:
         raise bad(503, "5.5.1 You are logged in already")
     if visit.transaction is not None:

@@ -37,6 +37,7 @@ _PARAMETERS = (  # command, parameter, and the keyword of EHLO that brings it
     ("RCPT", "NOTIFY", "DSN"),
     ("RCPT", "ORCPT", "DSN"),
 )
+_LOG_IN_FIRST = Reply(530, ("5.7.0 Log in first",))
 _OK = Reply(250, ("2.0.0 OK",))
 _SENDER_OK = Reply(250, ("2.1.0 OK",))
 _RECIPIENT_OK = Reply(250, ("2.1.5 OK",))
@@ -88,7 +89,9 @@ def _introduced(visit: Visit, argument: str) -> Reply:
         command: frozenset(name for verb, name, brought_by in _PARAMETERS if verb == command and brought_by in names)
         for command in ("MAIL", "RCPT")
     }
-    return Reply(250, (visit.rules.name, *offered))
+    manners = visit.rules.manners
+    first = visit.rules.name if manners is None else manners.hello.replace("{peer}", visit.peer)
+    return Reply(250, (first, *offered))
 
 
 def _begin(visit: Visit, argument: str) -> None:
@@ -106,7 +109,8 @@ def mail(visit: Visit, argument: str) -> Reply:
     if visit.transaction is not None:
         raise bad(503, "5.5.1 The sender was given already")
     if rules.login_required and visit.login is None:
-        return Reply(530, ("5.7.0 Log in first",))
+        unsafe = rules.security == "starttls" and visit.secured is None
+        return rules.said("no tls" if unsafe else "no login", _LOG_IN_FIRST)
     path, rest = read_path(argument, "FROM:")
     given = read_parameters(rest, visit.known.get("MAIL", _NO_PARAMETERS)) if rest else {}
     _check_mail_parameters(given)

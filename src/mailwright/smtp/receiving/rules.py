@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mailwright.sasl.channel_binding import ChannelBinding
+    from mailwright.smtp.receiving.manners import Manners
     from mailwright.words.server import TLS, Login, Protocol, Security
 
 #: What can be offered. STARTTLS is offered by `Rules.security`, AUTH by `Rules.accounts`.
@@ -40,7 +41,8 @@ class Rules:
     `accounts`: who may log in, each with a password or a token; `mechanisms` are by default those that suit
     them. `login_required`: MAIL needs a login. `cleartext_login`: AUTH is offered before STARTTLS too; a
     server without TLS always does. `channel_binding`: of the certificate, which makes SCRAM-SHA-256-PLUS
-    possible.
+    possible. `manners`: speak as a particular service does, in its own words; it takes logins even where nobody has
+    an account.
 
     `refuse`: the reply to an address in MAIL or RCPT, by address or by local part; the empty text is the
     null reverse-path. A reply may be written as text: ``{"nobody@example.org": "550 5.1.1 No such
@@ -62,6 +64,7 @@ class Rules:
     login_required: bool = False
     cleartext_login: bool = False
     channel_binding: ChannelBinding | None = None
+    manners: Manners | None = None
     refuse: Mapping[str, Reply | str] | None = None
     size: int = 50 << 20
     recipients: int = 1000
@@ -84,6 +87,22 @@ class Rules:
         if self.refuse:
             refuse = {_key(address): _refusal(reply) for address, reply in self.refuse.items()}
             object.__setattr__(self, "refuse", refuse)
+
+    @property
+    def greeting(self) -> str:
+        """The text of the first line that a client hears."""
+        if self.manners is not None:
+            return self.manners.greeting
+        return f"{self.name} {'LMTP' if self.protocol == 'lmtp' else 'ESMTP'} mailwright"
+
+    @property
+    def takes_logins(self) -> bool:
+        """Whether AUTH is known here."""
+        return bool(self.accounts) or self.manners is not None
+
+    def said(self, occasion: str, ours: Reply) -> Reply:
+        """The reply on an occasion (see `Manners`): `ours`, or that of the service that we speak as."""
+        return ours if self.manners is None else self.manners.reply(occasion, ours)
 
     def suitable_mechanisms(self) -> tuple[str, ...]:
         """`mechanisms`, or those that the accounts' credentials are good for; -PLUS not left out yet."""

@@ -156,7 +156,8 @@ class Visit:
         if reply.code == 421:
             self.over = True
         code, last = reply.code, len(reply.lines) - 1
-        bare = "ENHANCEDSTATUSCODES" not in self.rules.extensions and reply.enhanced
+        ours = self.rules.manners is None  # what a service says is said as it says it
+        bare = ours and "ENHANCEDSTATUSCODES" not in self.rules.extensions and reply.enhanced
         for number, line in enumerate(reply.lines or ("",)):
             if not line.isprintable():
                 line = visible(line, 500)
@@ -212,4 +213,4 @@ class Visit:
     @property
     def command_limit(self) -> int:
         """Octets of one command: a token in AUTH may be long (RFC 4954 §4)."""
-        return AUTH_LIMIT if self.rules.accounts and self.login is None else COMMAND_LIMIT
+        return AUTH_LIMIT if self.rules.takes_logins and self.login is None else COMMAND_LIMIT

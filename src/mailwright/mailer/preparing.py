@@ -1,0 +1,152 @@
+"""A server made ready: put right where the provider data knows better, its password checked, its message measured.
+
+What is asked here of `mailwright.providers` is asked only for hosts that it knows; see `mailwright.mailer.known`.
+"""
+
+from __future__ import annotations
+
+from mailwright.mailer.known import is_known, may_be_placeholder
+from mailwright.words.errors import ConfigError
+from mailwright.words.secret import Secret
+from mailwright.words.value import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from mailwright.message.mail import MailObject
+    from mailwright.providers.found import Found
+    from mailwright.providers.preflight import Prepared
+    from mailwright.words.address import Address
+    from mailwright.words.server import Login, Server
+
+
+def prepared(server: Server, said: Collection[str]) -> Prepared | None:
+    """`server` put right, or `None` for one of which nothing is known; see `mailwright.providers.preflight`."""
+    if not is_known(server):
+        return None
+    from mailwright.providers import preflight
+
+    return preflight.prepared(server, said)
+
+
+def known_for(address: Address, with_password: bool) -> Found | None:
+    """What the provider data says about an address; `None` if its domain has to be looked up. Raises `ConfigError`
+    where an address and a credential, a password or a token, are not enough to send.
+    """
+    from mailwright.providers.lookup import known
+    from mailwright.providers.preflight import oauth2_only
+
+    found = known(address)
+    if found is None or found.provider is None:
+        return None
+    provider = found.provider
+    if with_password and not provider.takes_address:
+        if provider.takes_oauth2:
+            raise oauth2_only(provider, address.spec)
+        raise ConfigError(
+            f"{provider.title} takes more than an address and its password.",
+            f"See mailwright providers {provider.id}, and name the server itself.",
+        )
+    found.server  # noqa: B018 - refuses a server that is not known well enough
+    return found
+
+
+def looked_up(server: Server, address: str, said: Collection[str]) -> Server:
+    """`server`, which stands for that of an own domain, with what is found for `address`. Blocks for ten seconds at
+    most. Raises what `mailwright.mailer.finding.server_for` does, and `ConfigError` for a host that is not trusted.
+    """
+    from mailwright.mailer.finding import server_for
+
+    found = server_for(address)
+    there = found.server
+    wanted = [
+        (host, port, security)
+        for host, port, security in ((there.host, there.port, there.security), *there.alternatives)
+        if ("port" not in said or port == server.port) and ("security" not in said or security == server.security)
+    ]
+    if not wanted:
+        raise ConfigError(
+            f"{found.host}, the server of {found.address.domain}, is not reached by port {server.port} with security "
+            f"'{server.security}'.",
+            "Leave both out, or name the host as well.",
+        )
+    (host, port, security), *others = wanted
+    login = server.login and replace(server.login, user=found.user)
+    return replace(server, host=host, port=port, security=security, alternatives=tuple(others), login=login)
+
+
+def ready(server: Server, remarks: Iterable[str] = ()) -> Server:
+    """`server` with its password as it is to be sent; `remarks` and what else looks wrong become warnings.
+
+    Raises `ConfigError` for a placeholder.
+    """
+    login = server.login
+    known = is_known(server)
+    if login is not None and known:
+        login, more = _checked(server, login)
+        remarks = (*remarks, *more)
+    elif may_be_placeholder(login) and not server.stays_here:
+        _refuse_placeholder(login)
+    _warn(remarks)
+    return server if login is server.login else replace(server, login=login)
+
+
+def _checked(server: Server, login: Login) -> tuple[Login, tuple[str, ...]]:
+    from mailwright.providers import catalog
+    from mailwright.providers.preflight import check_user, right_password, user_remarks
+
+    provider = catalog.by_host(server.host, login.user)
+    if provider is None:
+        return login, ()
+    check_user(provider, server)
+    remarks = user_remarks(provider, login.user)
+    if not isinstance(login.password, Secret):
+        return login, remarks
+    password, more = right_password(provider, login.password.reveal())
+    if password != login.password.reveal():
+        login = replace(login, password=Secret(password))
+    return login, (*remarks, *more)
+
+
+def _refuse_placeholder(login: Login | None) -> None:
+    from mailwright.providers.placeholders import is_placeholder
+
+    assert login is not None
+    if is_placeholder(login.user.partition("@")[0]):
+        raise ConfigError("The user to log in with is a placeholder from an example.", "Write the real one.")
+    if isinstance(login.password, Secret) and is_placeholder(login.password.reveal()):
+        raise ConfigError("The password is a placeholder from an example.", "Write the real one.")
+
+
+def measure(server: Server, mail: MailObject) -> None:
+    """Hold a message against the known limits of the server's provider. Warns of what may be refused; raises
+    `MessageError` for what surely is. Nothing was connected then.
+    """
+    from mailwright.providers import catalog
+    from mailwright.providers.preflight import mail_remarks
+
+    user = server.login.user if server.login else ""
+    provider = catalog.by_host(server.host, user)
+    if provider is not None and (provider.quota or provider.from_rule):
+        size, recipients = mail.content_for(True).size, len(mail.envelope.recipients)
+        _warn(mail_remarks(provider, size, recipients, mail.envelope.reverse_path, user))
+
+
+def _warn(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        from warnings import warn
+
+        from mailwright.providers.preflight import MailWarning
+
+        warn(remark, MailWarning, stacklevel=_levels())
+
+
+def _levels() -> int:
+    """How far up the stack whoever uses this library is: a warning shows a line of his, not of ours."""
+    from sys import _getframe
+
+    level, frame = 1, _getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("mailwright."):
+        level, frame = level + 1, frame.f_back
+    return level

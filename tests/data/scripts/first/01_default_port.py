@@ -1,0 +1,1 @@
+smtplib.SMTP("smtp.gmail.com")

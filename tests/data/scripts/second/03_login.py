@@ -1,0 +1,1 @@
+server.login("your_email@gmail.com", "your_password")

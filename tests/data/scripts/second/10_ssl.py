@@ -1,0 +1,1 @@
+server = smtplib.SMTP_SSL("smtp.gmail.com", 465)

@@ -87,7 +87,7 @@ REASONS = {
     "smtp.receiving.admission": ("secrets", "names the source of a challenge, as smtp.login does"),
     "mailer.sync": ("os threading time", "shared between threads, notices a fork, ages its connections"),
     "mailer.outgoing": ("os time", "the counter where a message gets its time and its token"),
-    "inbox": ("asyncio", "the awaitable wait for a message"),
+    "checking": ("time", "tells how long a certificate is still good"),
     "inbox.mailbox": ("threading time", "waits, with a limit, for what arrives on the listener's thread"),
     "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "send": "send a message",
     "sendmail": "hand a message on, as the program of that name does",
-    "doctor": "check a mail server step by step, without sending anything",
+    "doctor": "check the way that mail would go, and send none",
     "explain": "say what an error means and what to do",
     "providers": "show what to use for an address, and how to get the password",
     "login": "store an app password, or log in with OAuth 2",

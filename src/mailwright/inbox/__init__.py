@@ -13,13 +13,13 @@ is said to a client is in `mailwright.smtp.receiving`.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from mailwright.inbox.certificate import issue
 from mailwright.inbox.listening import LOOPBACK, Listener, PrivateFile
-from mailwright.inbox.mailbox import Mailbox, Search
+from mailwright.inbox.mailbox import Mailbox, Search, Wanted
+from mailwright.inbox.manners import hosts_of, rules_as
 from mailwright.smtp.receiving import Received, Rules, Storage, receive
 from mailwright.words.errors import ConfigError, MissingExtra
 from mailwright.words.secret import Secret
@@ -52,8 +52,9 @@ class Inbox:
     `refuse`: replies to addresses, as in `Rules`: ``{"nobody@example.org": "550 5.1.1 No such mailbox"}``.
     `answer` is called with each message before its sender is told that it was taken, in the inbox's thread;
     a `Reply` of 4yz or 5yz from it refuses the message. `rules`: everything else that a server can offer or
-    limit. `port`: 0 for a free one. At most `limit` messages and `size_limit` octets are kept; the oldest
-    make room.
+    limit. `speaks_as`: a service whose offers, words and refusals it takes on, such as ``"gmail"`` (see
+    `mailwright.inbox.manners`); it then lets in nobody but `login`. `port`: 0 for a free one. At most `limit`
+    messages and `size_limit` octets are kept; the oldest make room.
 
     For use in a ``with`` or ``async with`` block, or between `open()` and `close()`. Raises `MissingExtra`
     and `ConfigError`.
@@ -68,6 +69,7 @@ class Inbox:
         refuse: Mapping[str, Reply | str] | None = None,
         answer: Answer | None = None,
         rules: Rules | None = None,
+        speaks_as: str | None = None,
         port: int = 0,
         limit: int = 10_000,
         size_limit: int = 256 << 20,
@@ -80,6 +82,9 @@ class Inbox:
         self._tls = tls
         self._security: Literal["starttls", "tls"] = security
         self._rules = rules or Rules()
+        self._hosts: tuple[str, ...] = ()
+        if speaks_as is not None:
+            self._rules, self._hosts = rules_as(self._rules, speaks_as), hosts_of(speaks_as)
         if refuse is not None:
             self._rules = replace(self._rules, refuse=refuse)
         if self._login is not None:
@@ -198,11 +203,8 @@ class Inbox:
         sender, ``""`` for the null one. Raises `Timeout`, which shows what did arrive. Blocks the thread;
         `wait_async` does not.
         """
-        search = Search(self._mailbox, to, subject, sender)
-        found = search.wait(timeout)
-        if found is None:
-            raise search.failed(timeout) from self.problem
-        return found
+        search = Search(self._mailbox, Wanted(to, subject, sender))
+        return self._checked(search, search.wait(timeout), timeout)
 
     async def wait_async(
         self,
@@ -211,18 +213,14 @@ class Inbox:
         sender: str | Address | None = None,
         timeout: float = 5.0,
     ) -> Received:
-        """The same as `wait`, for asyncio: other tasks go on meanwhile."""
-        search = Search(self._mailbox, to, subject, sender)
-        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
-        with self._mailbox.watched(lambda: _wake(loop, arrived)):
-            try:
-                async with asyncio.timeout(timeout):
-                    while (found := search.look()) is None:
-                        await arrived.wait()
-                        arrived.clear()
-                    return found
-            except TimeoutError:
-                raise search.failed(timeout) from self.problem
+        """The same as `wait` under asyncio and Trio: other tasks go on meanwhile."""
+        search = Search(self._mailbox, Wanted(to, subject, sender))
+        return self._checked(search, await search.wait_async(timeout), timeout)
+
+    def _checked(self, search: Search, found: Received | None, timeout: float) -> Received:
+        if found is None:
+            raise search.failed(timeout) from self.problem
+        return found
 
     def __repr__(self) -> str:
         where = str(self._server) if self._server else "not open"
@@ -247,7 +245,7 @@ class Inbox:
         if self._tls is False:
             return self._rules
         try:
-            certificate = issue("localhost", LOOPBACK)
+            certificate = issue("localhost", LOOPBACK, *self._hosts)
         except MissingExtra:
             if self._tls:
                 raise
@@ -268,10 +266,3 @@ def _refused(decision: Reply | tuple[Reply | None, ...]) -> bool:
     """True when nobody gets the message."""
     each = decision if isinstance(decision, tuple) else (decision,)
     return all(reply is not None and not reply.ok for reply in each)
-
-
-def _wake(loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
-    try:
-        loop.call_soon_threadsafe(arrived.set)
-    except RuntimeError:
-        pass  # the loop was closed while the message came

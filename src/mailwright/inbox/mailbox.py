@@ -8,12 +8,15 @@ from threading import Condition
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from mailwright.mailer.loops import running
 from mailwright.words.address import Address
 from mailwright.words.errors import MailError, Timeout
 from mailwright.words.reply import visible
+from mailwright.words.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from mailwright.smtp.receiving import Received
 
@@ -86,31 +89,49 @@ class Mailbox:
                 self._watchers.remove(watcher)
 
 
-class Search:
-    """The first message that fits, among those which are there and those still to come. Each is looked at
-    once.
+@value
+class Wanted:
+    """The message that is looked for; `None` fits all.
 
-    `to`: an envelope recipient; `sender`: the envelope's sender, empty for the null one; `subject`: a part
-    of the subject. What is `None` fits all.
+    `to`: one of the envelope's recipients; `subject`: a part of the subject; `sender`: the envelope's sender,
+    empty for the null one. Addresses as text are parsed: raises `AddressError`.
     """
 
-    def __init__(
-        self,
-        mailbox: Mailbox,
-        to: str | Address | None = None,
-        subject: str | None = None,
-        sender: str | Address | None = None,
-    ) -> None:
+    to: str | Address | None = None
+    subject: str | None = None
+    sender: str | Address | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("to", "sender"):
+            object.__setattr__(self, name, _spec(getattr(self, name)))
+
+    def fits(self, received: Received) -> bool:
+        """True if this is one."""
+        if self.to is not None and all(self.to != address.spec for address in received.recipients):
+            return False
+        if self.sender is not None and self.sender != received.envelope.reverse_path:
+            return False
+        return self.subject is None or self.subject in _subject_of(received)
+
+    def __str__(self) -> str:
+        asked = ((name, getattr(self, name)) for name in ("to", "subject", "sender"))
+        return " and ".join(f"{name}={text!r}" for name, text in asked if text is not None)
+
+
+class Search:
+    """The first message that is `wanted`, among those which are there and those still to come. Each is looked at
+    once.
+    """
+
+    def __init__(self, mailbox: Mailbox, wanted: Wanted) -> None:
         self._mailbox = mailbox
-        self._to = _spec(to) if to is not None else None
-        self._subject = subject
-        self._sender = _spec(sender) if sender is not None else None
+        self._wanted = wanted
         self._seen = 0
 
     def look(self) -> Received | None:
         """The first that fits among those not looked at yet."""
         self._seen, new = self._mailbox.since(self._seen)
-        return next((received for received in new if self._fits(received)), None)
+        return next((received for received in new if self._wanted.fits(received)), None)
 
     def wait(self, timeout: float) -> Received | None:
         """The first that fits, `None` if none came within `timeout` seconds. Blocks the thread."""
@@ -120,19 +141,26 @@ class Search:
                 return None
         return found
 
-    def _fits(self, received: Received) -> bool:
-        if self._to is not None and all(self._to != address.spec for address in received.recipients):
-            return False
-        if self._sender is not None and self._sender != received.envelope.reverse_path:
-            return False
-        return self._subject is None or self._subject in _subject_of(received)
+    async def wait_async(self, timeout: float) -> Received | None:
+        """The same under asyncio and Trio: other tasks go on meanwhile."""
+        loop: Any = running()
+        bell = loop.Bell()
+        found: Received | None = None
+
+        async def search() -> None:
+            nonlocal found
+            while (found := self.look()) is None:
+                await bell.heard()
+
+        with self._mailbox.watched(bell.ring):
+            await loop.in_time(search, timeout)
+        return found
 
     def failed(self, timeout: float) -> Timeout:
         """The error for a search that found nothing: it shows what did arrive."""
-        asked = {"to": self._to, "subject": self._subject, "sender": self._sender}
-        wanted = " and ".join(f"{name}={text!r}" for name, text in asked.items() if text is not None)
+        wanted = f"with {self._wanted} " if str(self._wanted) else ""
         there = self._mailbox.messages
-        what = f"No message {f'with {wanted} ' if wanted else ''}arrived within {timeout:g} seconds"
+        what = f"No message {wanted}arrived within {timeout:g} seconds"
         if not there:
             return Timeout(f"{what}; the inbox is empty.", "Check that the code sends to inbox.server.")
         shown = "".join(f"\n  {_described(received)}" for received in there[-_SHOWN:])
@@ -149,10 +177,10 @@ def _weight(received: Received) -> int:
     return weight
 
 
-def _spec(given: str | Address) -> str:
+def _spec(given: str | Address | None) -> str | None:
     if isinstance(given, str):
         return Address.parse(given).spec if given else ""
-    return given.spec
+    return given.spec if given is not None else None
 
 
 def _subject_of(received: Received) -> str:

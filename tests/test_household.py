@@ -88,6 +88,15 @@ REASONS = {
     "mailer.sync": ("os threading time", "shared between threads, notices a fork, ages its connections"),
     "mailer.outgoing": ("os time", "the counter where a message gets its time and its token"),
     "checking": ("time", "tells how long a certificate is still good"),
+    "smtplib": ("socket", "callers replace smtplib.socket, and the face connects through what they put there"),
+    "smtplib.dialogue": (
+        "socket datetime.now",
+        "the default time-out of the original; the time of day in its debugging output",
+    ),
+    "smtplib.kinds": ("socket", "the default time-out of the original"),
+    "smtplib.trouble": ("socket ssl", "errors that are kinds of socket.gaierror and ssl.SSLError"),
+    "smtplib.errors": ("smtplib", "exceptions that are kinds of those of the standard library"),
+    "smtplib.entrance": ("os", "file names as the original takes them"),
     "inbox.mailbox": ("threading time", "waits, with a limit, for what arrives on the listener's thread"),
     "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }

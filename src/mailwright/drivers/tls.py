@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import ssl
+import warnings
 
+from mailwright.drivers.certificates import element, names_in
 from mailwright.sasl.channel_binding import SERVER_END_POINT, server_end_point
 from mailwright.words.errors import ConfigError, TLSError
 from mailwright.words.receipt import TLSFacts
@@ -24,28 +26,92 @@ READ_SIZE = 65536  # octets taken from the TLS layer at once; a record holds at 
 _contexts: dict[TLS, ssl.SSLContext] = {}
 
 
-class TLSLayer:
-    """One TLS connection without a socket. `feed` what arrived, send what `outgoing` gives."""
+class TLSConnection:
+    """One TLS connection from our side, whatever carries its octets: an `ssl.SSLObject`, or an `ssl.SSLSocket` that
+    blocks. `host` is the name that the server is to prove unless `tls.name` says another.
+    """
 
-    __slots__ = ("_ended", "_host", "_incoming", "_object", "_outgoing", "_tls", "unsent")
+    __slots__ = ("_host", "_object", "_tls")
 
-    def __init__(self, tls: TLS, host: str, server_side: bool = False) -> None:
+    def __init__(self, talk: ssl.SSLObject | ssl.SSLSocket, tls: TLS, host: str) -> None:
+        self._object = talk
         self._tls = tls
         self._host = tls.name or host
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; true when it is finished. Raises `TLSError`."""
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return False
+        except ssl.SSLError as problem:
+            shown = shown_certificate(self._object)
+            raise _showing(explained(problem, self._host, shown), shown) from problem
+        if self._tls.pin is not None and not self._pinned():
+            what = f"The certificate of {self._host} is not the pinned one; it has SHA-256 {self._fingerprint()}."
+            advice = (
+                "If the server changed its certificate, check the new fingerprint by another way before you pin it."
+            )
+            raise _showing(TLSError(what, advice), self._object.getpeercert(binary_form=True))
+        return True
+
+    def facts(self) -> TLSFacts:
+        """What was agreed on."""
+        cipher = self._object.cipher()
+        version, digest = self._object.version() or "", self._fingerprint()
+        return TLSFacts(version, cipher[0] if cipher else "", digest, self._is_verified(), self._expires())
+
+    def _expires(self) -> float | None:
+        known = self._object.getpeercert()  # empty where the chain was not checked
+        return float(ssl.cert_time_to_seconds(str(known["notAfter"]))) if known else None
+
+    def _is_verified(self) -> bool:
+        """Whether the other side proved who it is, whoever made the context."""
+        if self._tls.pin is not None or self._object.server_side:
+            return True
+        context = self._object.context
+        return context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+
+    def channel_binding(self, kind: str) -> bytes | None:
+        """The octets that bind a login to this connection (RFC 5929), or `None`."""
+        if kind == "tls-unique":
+            return self._object.get_channel_binding("tls-unique") if self._object.version() == "TLSv1.2" else None
+        certificate = self._object.getpeercert(binary_form=True)
+        binding = server_end_point(certificate) if kind == SERVER_END_POINT and certificate else None
+        return binding.data if binding else None
+
+    def _fingerprint(self) -> str:
+        return _sha256(self._object.getpeercert(binary_form=True))
+
+    def _pinned(self) -> bool:
+        certificate = self._object.getpeercert(binary_form=True)
+        if not certificate:
+            return False
+        if self._tls.pin == hashlib.sha256(certificate).hexdigest():
+            return True
+        try:
+            return self._tls.pin == hashlib.sha256(public_key(certificate)).hexdigest()
+        except IndexError:  # OpenSSL reads forms of ASN.1 that are not DER; no honest certificate has one
+            return False
+
+
+class TLSLayer(TLSConnection):
+    """One TLS connection without a socket. `feed` what arrived, send what `outgoing` gives."""
+
+    __slots__ = ("_ended", "_incoming", "_outgoing", "unsent")
+
+    def __init__(self, tls: TLS, host: str, server_side: bool = False) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ended = False
         self.unsent: Outgoing | None = None
         context = _server_context(tls) if server_side else client_context(tls)
-        name = None if server_side else self._host.rstrip(".").strip("[]")
+        name = None if server_side else server_name(tls, host)
         try:
-            self._object = context.wrap_bio(
-                self._incoming, self._outgoing, server_side=server_side, server_hostname=name
-            )
+            talk = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side, server_hostname=name)
         except (ValueError, TypeError) as problem:
-            raise TLSError(
-                f"{self._host!a} can't stand in a certificate ({problem}).", "Give the server's host name."
-            ) from None
+            raise not_a_name(tls.name or host, problem) from None
+        super().__init__(talk, tls, host)
 
     def feed(self, data: bytes) -> None:
         """Octets from the other side; none means that it closed."""
@@ -58,21 +124,6 @@ class TLSLayer:
     def outgoing(self) -> bytes:
         """Octets that must go to the other side now."""
         return self._outgoing.read()
-
-    def handshake(self) -> bool:
-        """Go on with the handshake; true when it is finished. Raises `TLSError`."""
-        try:
-            self._object.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        except ssl.SSLError as problem:
-            raise explained(problem, self._host) from problem
-        if self._tls.pin is not None and not self._pinned():
-            raise TLSError(
-                f"The certificate of {self._host} is not the pinned one; it has SHA-256 {self._fingerprint()}.",
-                "If the server changed its certificate, check the new fingerprint by another way before you pin it.",
-            )
-        return True
 
     def encrypt(self, data: bytes | memoryview) -> bytes:
         """The octets that carry `data`."""
@@ -95,56 +146,60 @@ class TLSLayer:
         except ssl.SSLError as problem:
             raise ConnectionAbortedError(f"TLS failed: {problem.reason or problem}") from problem
 
-    def facts(self) -> TLSFacts:
-        """What was agreed on."""
-        cipher = self._object.cipher()
-        version, digest = self._object.version() or "", self._fingerprint()
-        return TLSFacts(version, cipher[0] if cipher else "", digest, self._is_verified())
 
-    def _is_verified(self) -> bool:
-        """Whether the other side proved who it is, whoever made the context."""
-        if self._tls.pin is not None or self._object.server_side:
-            return True
-        context = self._object.context
-        return context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
+def server_name(tls: TLS, host: str) -> str:
+    """The name to ask for and to expect in the certificate."""
+    return (tls.name or host).rstrip(".").strip("[]")
 
-    def channel_binding(self, kind: str) -> bytes | None:
-        """The octets that bind a login to this connection (RFC 5929), or `None`."""
-        if kind == "tls-unique":
-            return self._object.get_channel_binding("tls-unique") if self._object.version() == "TLSv1.2" else None
-        certificate = self._object.getpeercert(binary_form=True)
-        binding = server_end_point(certificate) if kind == SERVER_END_POINT and certificate else None
-        return binding.data if binding else None
 
-    def _fingerprint(self) -> str:
-        certificate = self._object.getpeercert(binary_form=True)
-        return hashlib.sha256(certificate).hexdigest() if certificate else ""
+def not_a_name(name: str, problem: Exception) -> TLSError:
+    """The error for a host that no certificate can be for."""
+    return TLSError(f"{name!a} can't stand in a certificate ({problem}).", "Give the server's host name.")
 
-    def _pinned(self) -> bool:
-        certificate = self._object.getpeercert(binary_form=True)
-        if not certificate:
-            return False
-        if self._tls.pin == hashlib.sha256(certificate).hexdigest():
-            return True
-        try:
-            return self._tls.pin == hashlib.sha256(public_key(certificate)).hexdigest()
-        except IndexError:  # OpenSSL reads forms of ASN.1 that are not DER; no honest certificate has one
-            return False
+
+def shown_certificate(talk: ssl.SSLObject | ssl.SSLSocket) -> bytes | None:
+    """The certificate (DER) that the server showed, also after it was refused; `None` where it is not to be had."""
+    # Python 3.13 gave this a public name; the object below had it before.
+    ask = getattr(talk, "get_unverified_chain", None) or getattr(
+        getattr(talk, "_sslobj", None), "get_unverified_chain", None
+    )
+    chain = ask() if ask is not None else None
+    if not chain:
+        return None
+    first = chain[0]
+    shown: bytes = first if isinstance(first, bytes) else first.public_bytes(2)  # _ssl.ENCODING_DER
+    return shown
+
+
+def _showing(error: TLSError, certificate: bytes | None) -> TLSError:
+    error.certificate_sha256 = _sha256(certificate)
+    return error
+
+
+def _sha256(certificate: bytes | None) -> str:
+    return hashlib.sha256(certificate).hexdigest() if certificate else ""
 
 
 def client_context(tls: TLS) -> ssl.SSLContext:
-    """The context for these settings, made once: loading the trust store takes tens of milliseconds."""
+    """The context for these settings, made once: loading the trust store takes tens of milliseconds.
+
+    Warns (`RuntimeWarning`, which Python shows once in a process) of a connection that nobody checks.
+    """
     if tls.context is not None:
         return tls.context
+    if tls.unverified:
+        said = "TLS(unverified=True): the server is not verified, and whoever sits in between reads all that is sent."
+        warnings.warn(said, RuntimeWarning, stacklevel=1)
     context = _contexts.get(tls)
     if context is None:
-        context = _contexts[tls] = _new_client_context(tls)
+        context = _contexts[tls] = new_client_context(tls)
         if len(_contexts) > 64:
             _contexts.pop(next(iter(_contexts)), None)  # another thread may have been quicker
     return context
 
 
-def _new_client_context(tls: TLS) -> ssl.SSLContext:
+def new_client_context(tls: TLS) -> ssl.SSLContext:
+    """A context of one's own for these settings. Raises `ConfigError` for files that can't be used."""
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except (OSError, ssl.SSLError) as problem:
@@ -152,6 +207,8 @@ def _new_client_context(tls: TLS) -> ssl.SSLContext:
             f"The CA file {tls.ca_file} can't be used: {_short(problem)}.", "Give a file of PEM certificates."
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # RFC 9525 §2: the subject's common name is no name of a server. OpenSSL takes it where there is no other.
+    context.hostname_checks_common_name = False
     # A second handshake could bring another certificate, which nobody would hold against the pin.
     context.options |= ssl.OP_NO_RENEGOTIATION
     if tls.unverified or tls.pin is not None:
@@ -175,16 +232,23 @@ def _server_context(tls: TLS) -> ssl.SSLContext:
     return tls.context
 
 
-def explained(problem: ssl.SSLError, host: str) -> TLSError:
-    """What OpenSSL meant, and what to do."""
+def explained(problem: ssl.SSLError, host: str, shown: bytes | None = None) -> TLSError:
+    """What OpenSSL meant, and what to do. `shown` is the certificate (DER) that the server showed, if that is known."""
+    names: tuple[str, ...] = ()
     if isinstance(problem, ssl.SSLCertVerificationError):
-        what, advice = _certificate_problem(problem, host)
+        names = names_in(shown) if shown and problem.verify_code in _OTHER_HOST else ()
+        what, advice = _certificate_problem(problem, host, names)
     else:
         what, advice = _handshake_problem(problem, host)
-    return TLSError(what, advice)
+    error = TLSError(what, advice)
+    error.certificate_names = names
+    return error
 
 
-def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tuple[str, str]:
+_OTHER_HOST = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+
+
+def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str, names: tuple[str, ...]) -> tuple[str, str]:
     code, text = problem.verify_code, problem.verify_message
     if code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
         return (
@@ -193,9 +257,10 @@ def _certificate_problem(problem: ssl.SSLCertVerificationError, host: str) -> tu
         )
     if code == 9:  # X509_V_ERR_CERT_NOT_YET_VALID
         return f"The certificate of {host} is not valid yet.", "Check this machine's clock."
-    if code in (62, 64):  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+    if code in _OTHER_HOST:
+        there = f"for {', '.join(names)}, and " if names else ""
         return (
-            f"The certificate is not for {host}: {text}",
+            f"The certificate is {there}not for {host}: {text}",
             (
                 "Use the host name that the certificate is for, or set tls.name to it if you know that this is "
                 "the right machine."
@@ -250,23 +315,14 @@ def _short(problem: OSError) -> str:
     return problem.strerror or getattr(problem, "reason", None) or type(problem).__name__
 
 
-def _element(data: bytes, position: int) -> tuple[int, int]:
-    """The place of the content, and of the end, of the DER element that begins at `position` (X.690 §8.1)."""
-    length, content = data[position + 1], position + 2
-    if length & 0x80:
-        count = length & 0x7F
-        length, content = int.from_bytes(data[content : content + count], "big"), content + count
-    return content, content + length
-
-
 def public_key(certificate: bytes) -> bytes:
     """The SubjectPublicKeyInfo of a DER certificate (RFC 5280 §4.1): what a pin of the public key is the
     digest of.
     """
-    position, _ = _element(certificate, 0)
-    position, _ = _element(certificate, position)
+    position, _ = element(certificate, 0)
+    position, _ = element(certificate, position)
     # [0] version (optional), serialNumber, signature, issuer, validity, subject come before it.
     skip = 6 if certificate[position] == 0xA0 else 5
     for _ in range(skip):
-        position = _element(certificate, position)[1]
-    return certificate[position : _element(certificate, position)[1]]
+        position = element(certificate, position)[1]
+    return certificate[position : element(certificate, position)[1]]

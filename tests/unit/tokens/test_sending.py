@@ -120,7 +120,7 @@ def test_a_refused_token_is_renewed_once(stage: str) -> None:
 def test_a_session_with_its_second_token_is_as_good_as_any(stage: str) -> None:
     turns = [*hello("AUTH XOAUTH2"), bearer("one"), S("535 no"), bearer("two"), S("235 welcome")]
     played = play(turns, open_session, stage, server_with(Renewing("two")))
-    assert played.error is None and played.session.login == "ada" and played.session.open
+    assert played.result is None and played.session.login == "ada" and played.session.open
 
 
 @each_stage

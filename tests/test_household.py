@@ -59,7 +59,7 @@ ORDER = {
 
 # What touches the world: sockets, files, clocks, the environment, randomness, threads, databases.
 WORLD = set(
-    "_thread asyncio concurrent ftplib glob http keyring multiprocessing os pathlib psycopg python_socks "
+    "_thread asyncio concurrent ftplib glob http keyring multiprocessing os pathlib psycopg "
     "queue random sched secrets select selectors shutil signal smtplib socket socketserver sqlite3 ssl "
     "subprocess tempfile threading time trio urllib uuid webbrowser".split()
 )

@@ -51,6 +51,10 @@ else:
             return cls
 
 
+class DeadlinePassed(TimeoutError):
+    """What a step raises when the deadline of its link passed, and not the time of the step."""
+
+
 @value
 class Peer:
     """A connection that was made: the `address` reached and our own (`local`), as IP texts; empty for a Unix

@@ -7,11 +7,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import suppress
 
 from mailwright.drivers.aio_connecting import connected_socket
 from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
 from mailwright.drivers.racing import unreachable
-from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
+from mailwright.steps import Ask, Clock, Close, Connect, DeadlinePassed, Exchange, Peer, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class Link(asyncio.Protocol):
 
     # What the driver calls.
 
-    def _until(self, timeout: float) -> float:
+    def until(self, timeout: float) -> float:
         """The moment until which a step may wait."""
         end = clock() + timeout
         return end if self.deadline is None else min(end, self.deadline)
@@ -108,6 +109,8 @@ class Link(asyncio.Protocol):
         except TimeoutError:
             if self._full and self._transport is not None:
                 self._transport.abort()  # the plan is told that these octets did not leave: now they can't
+            if until == self.deadline:
+                raise DeadlinePassed from None
             raise
         finally:
             timer.cancel()
@@ -118,10 +121,10 @@ class Link(asyncio.Protocol):
         if self._transport is None and not self._ended:
             raise ConnectionAbortedError("there is no connection")
         if timeout <= 0 and not self._arrived and not self._ended:
-            await asyncio.sleep(0)  # what the loop knows by now counts as arrived
+            await _two_turns()
             if not self._arrived and not self._ended:
                 raise TimeoutError
-        until = self._until(timeout)
+        until = self.until(timeout)
         while not self._arrived and not self._ended:
             await self._event(until)
         return self._take()
@@ -144,7 +147,7 @@ class Link(asyncio.Protocol):
 
     async def write(self, data: bytes | memoryview, timeout: float) -> None:
         """Hand over all of `data`."""
-        until = self._until(timeout)
+        until = self.until(timeout)
         self._carried = None
         await self._put(data, until)
         while self._full:
@@ -174,7 +177,7 @@ class Link(asyncio.Protocol):
         while (rest := outgoing.peek()) is not None:
             if self._arrived or self._ended:
                 return self._take() or self._ended_while_writing()
-            until = self._until(step.timeout)
+            until = self.until(step.timeout)
             if self._carried is not outgoing:  # else this is what the transport holds already
                 try:
                     await self._put(rest, until)
@@ -188,9 +191,7 @@ class Link(asyncio.Protocol):
             while self._full and not self._arrived and not self._ended:
                 await self._event(until)
             if not self._full and not outgoing.done:
-                # Two turns of the loop: one to see what arrived, one to take it. Without them we would write on, deaf.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
+                await _two_turns()  # else we would write on, deaf
         return None
 
     def _ended_while_writing(self) -> bytes:
@@ -253,9 +254,13 @@ def _peer(step: Connect, sock: socket.socket) -> Peer:
     if step.path is not None or sock.family not in (socket.AF_INET, socket.AF_INET6):
         return Peer("", "")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if step.proxy is not None:
-        return Peer(step.host, "")
     return Peer(sock.getpeername()[0], sock.getsockname()[0])
+
+
+async def _two_turns() -> None:
+    """Let the loop look at what the kernel has, and then take it."""
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
 
 
 def _expire(waiter: asyncio.Future[None]) -> None:
@@ -290,12 +295,33 @@ async def _perform(step: Step[Any], link: Link) -> Any:
     if isinstance(step, Close):
         return link.close()
     if isinstance(step, Sleep):
-        return await asyncio.sleep(step.seconds)
+        return await asyncio.sleep(link.until(step.seconds) - clock())
     if isinstance(step, Ask):
-        return await answer_of(step, asyncio.to_thread)
+        return await _answer(step, link)
     if isinstance(step, Together):
         return await _together(step, link)
     raise TypeError(f"the asyncio driver does not know the step {step!r}")
+
+
+async def _answer(step: Ask, link: Link) -> Any:
+    try:
+        async with asyncio.timeout_at(link.deadline) as limit:
+            return await answer_of(step, _in_thread)
+    except TimeoutError:
+        if limit.expired():
+            raise DeadlinePassed from None
+        raise
+
+
+async def _in_thread(act: Callable[[], Any]) -> Any:
+    return await asyncio.to_thread(_contained, act)
+
+
+def _contained(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except StopIteration as problem:  # no future can carry it: whoever awaits it would do so for ever
+        raise RuntimeError("StopIteration was raised") from problem
 
 
 async def _together(step: Together, link: Link) -> list[Any]:
@@ -314,7 +340,7 @@ async def _together(step: Together, link: Link) -> list[Any]:
     return results
 
 
-# What a pool of connections needs of asyncio; `mailwright.drivers.trio` has the same names.
+# What else is needed of asyncio; `mailwright.drivers.trio` has the same names.
 
 Cancelled = asyncio.CancelledError
 places = asyncio.Semaphore
@@ -328,6 +354,26 @@ def current() -> object:
 def clock() -> float:
     """Seconds of the event loop's clock."""
     return asyncio.get_running_loop().time()
+
+
+class Bell:
+    """Rung in any thread, heard in the event loop in which it was made."""
+
+    __slots__ = ("_loop", "_rung")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever listens; never fails."""
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._rung.set)
+
+    async def heard(self) -> None:
+        """Wait until it was rung since the last time."""
+        await self._rung.wait()
+        self._rung.clear()
 
 
 async def in_time(act: Callable[[], Awaitable[object]], seconds: float | None) -> bool:

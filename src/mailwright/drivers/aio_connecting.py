@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from mailwright.drivers.connecting import come_from, connect_path
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
-from mailwright.steps import Connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from mailwright.steps import Connect
 
 
 async def connected_socket(step: Connect, timeout: float) -> socket.socket:
@@ -21,32 +23,13 @@ async def connected_socket(step: Connect, timeout: float) -> socket.socket:
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout
     if step.path is not None:
-        return await _unix_socket(step.path)
-    if step.proxy is not None:
-        from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
-
-        return await connect_through_async(step, timeout, "asyncio")
+        return connect_path(step.path)[0]
     try:
         async with asyncio.timeout(timeout):
             found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
     return await _race(step, Attempts(in_turn(found)), until)
-
-
-async def _unix_socket(path: str) -> socket.socket:
-    sock = None
-    try:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, path)
-    except BaseException as problem:
-        if sock is not None:
-            sock.close()
-        if isinstance(problem, OSError):
-            raise unreachable(Connect("", 0, 0, path), [(path, problem)]) from problem
-        raise
-    return sock
 
 
 async def _race(step: Connect, attempts: Attempts, until: float) -> socket.socket:
@@ -88,7 +71,7 @@ async def _attempt(address: Any, source: str | None) -> socket.socket:
     try:
         sock.setblocking(False)
         if source:
-            sock.bind((source, 0))
+            come_from(sock, source)
         await asyncio.get_running_loop().sock_connect(sock, place)
     except BaseException:
         sock.close()

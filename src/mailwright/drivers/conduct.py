@@ -1,9 +1,9 @@
-"""What every driver shares: stepping a plan, and what lies below it (TLS, an HTTP proxy).
+"""What every driver shares: stepping a plan, and what lies below it (TLS, a proxy).
 
 `conducted` turns a plan into the few primitive steps that a driver must know (`Connect`, `Read`, `Write`,
 `Exchange`, `Close`, `Clock`, `Sleep`, `Ask`, `Together`). TLS is done here with the plan's own octets, so
-that handshake, certificate checks and encryption exist once for all drivers; so is the way through an HTTP
-proxy. `driven` and `answer_of` are what the asynchronous drivers share.
+that handshake, certificate checks and encryption exist once for all drivers; so is the way through a proxy.
+`driven` and `answer_of` are what the asynchronous drivers share.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mailwright.steps import (
     Connect,
     Exchange,
     Outgoing,
+    Peer,
     Read,
     StartTLS,
     Step,
@@ -117,11 +118,11 @@ def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
         return layer.channel_binding(step.kind) if layer is not None else None  # type: ignore[attr-defined]
     if kind is Connect or kind is Close:
         secured.layer, secured.early = None, b""
-        if isinstance(step, Connect) and (step.proxy or "").startswith("http:"):
-            from mailwright.drivers.tunnel import tunnel
+        if isinstance(step, Connect) and step.proxy is not None:
+            from mailwright.drivers.proxy import through_proxy
 
-            peer, secured.early = yield from tunnel(step)
-            return peer
+            secured.early = yield from through_proxy(step)
+            return Peer(step.host, "")
         return (yield step)
     if layer is None:
         if secured.early and kind in (Read, Exchange):
@@ -191,10 +192,13 @@ def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:
     plain = layer.decrypt()
     if plain is not None:
         return plain
-    if layer.unsent is None or layer.unsent.done:
-        layer.unsent = Outgoing(_encrypting(step.outgoing, layer))
+    unsent = layer.unsent
+    if unsent is None or unsent.done:
+        unsent = layer.unsent = Outgoing(_encrypting(step.outgoing, layer))
+    # Half a record now and then, while nothing of ours is taken, could hold us for ever: a trickle is no progress.
+    piece, until = 0, 0.0
     while True:
-        arrived = yield Exchange(layer.unsent, step.timeout)
+        arrived = yield Exchange(unsent, step.timeout)
         if arrived is None:
             layer.unsent = None
             return None
@@ -202,6 +206,11 @@ def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:
         plain = layer.decrypt()
         if plain is not None:
             return plain
+        now = yield Clock()
+        if unsent.pieces != piece:
+            piece, until = unsent.pieces, now + step.timeout
+        elif now >= until:
+            raise TimeoutError
 
 
 def _encrypting(outgoing: Outgoing, layer: TLSLayer) -> Iterator[bytes]:

@@ -1,10 +1,11 @@
-"""Plain sockets, connected: to a path, through a proxy, or to the first address that answers (RFC 8305)."""
+"""Plain sockets, connected: to a path, or to the first address that answers (RFC 8305)."""
 
 from __future__ import annotations
 
 import socket
+from errno import EADDRNOTAVAIL
 
-from mailwright.drivers.needs import Resolve, Through, Wait
+from mailwright.drivers.needs import Resolve, Wait
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
 from mailwright.steps import Connect, Peer
 
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
 def connect(step: Connect, until: float, clock: Callable[[], float]) -> Waiting[tuple[socket.socket, Peer]]:
     """A connected socket, made before `until` (a time of `clock`). Raises `ConnectError`."""
     if step.path is not None:
-        return _connect_path(step.path)
-    if step.proxy is not None:
-        sock = yield Through(step, until - clock())
-        return sock, Peer(step.host, "")
+        return connect_path(step.path)
     try:
         found = yield Resolve(step.host, step.port, until)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
+    if clock() >= until:  # the blocking driver can't stop a look-up
+        raise unreachable(step, [(step.host, TimeoutError())])
     return (yield from _race(step, Attempts(in_turn(found)), until, clock))
 
 
-def _connect_path(path: str) -> tuple[socket.socket, Peer]:
+def connect_path(path: str) -> tuple[socket.socket, Peer]:
+    """A connection to a Unix socket, at once or not at all. Raises `ConnectError`."""
     sock = None
     try:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -89,7 +90,7 @@ def _begin(address: Any, attempts: Attempts, source: str | None) -> socket.socke
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         if source:
-            sock.bind((source, 0))
+            come_from(sock, source)
         sock.connect(place)
     except BlockingIOError:
         pass
@@ -99,6 +100,18 @@ def _begin(address: Any, attempts: Attempts, source: str | None) -> socket.socke
         attempts.failed(address, problem)
         return None
     return sock
+
+
+def come_from(sock: socket.socket, source: str) -> None:
+    """Bind to that address of this machine, with the zone that an IPv6 address may have. Raises `OSError`; asks no
+    resolver, as ``bind`` would.
+    """
+    address, _, zone = source.partition("%")
+    try:
+        socket.inet_pton(sock.family, address)
+    except (OSError, ValueError):
+        raise OSError(EADDRNOTAVAIL, f"can't come from {source}") from None
+    sock.bind((address, 0, 0, socket.if_nametoindex(zone)) if zone else (address, 0))
 
 
 def _won(sock: socket.socket) -> tuple[socket.socket, Peer]:

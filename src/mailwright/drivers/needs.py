@@ -1,4 +1,4 @@
-"""What a step over a plain socket needs from whoever runs it: to wait, to look up a name, a proxy.
+"""What a step over a plain socket needs from whoever runs it: to wait, to look up a name.
 
 A step itself is the need where it is for the runner alone (`Ask`; under Trio `Together`).
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any, TypeVar
 
-    from mailwright.steps import Ask, Connect, Together
+    from mailwright.steps import Ask, Together
 
     T = TypeVar("T")
 
@@ -42,14 +42,6 @@ class Resolve:
     until: float
 
 
-@value
-class Through:
-    """A need for a connection that a library makes through a SOCKS proxy, within `timeout` seconds."""
-
-    step: Connect
-    timeout: float
-
-
 if TYPE_CHECKING:
-    Need = Wait | Resolve | Through | Ask | Together
+    Need = Wait | Resolve | Ask | Together
     Waiting = Generator[Need, Any, T]

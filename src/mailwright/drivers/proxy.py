@@ -1,29 +1,28 @@
-"""Which proxy a connection goes through, and SOCKS 5 by the well-kept library python-socks (extra ``proxy``).
+"""Which proxy a connection goes through, and the way through it, over the primitive steps: the same for all drivers.
 
-HTTP CONNECT is in `mailwright.drivers.tunnel`. No error of either shows the proxy's password, not even in the
-local variables of its traceback.
+`mailwright.drivers.socks` and `mailwright.drivers.tunnel` are the dialogues. They are not left to a library, since mail
+servers speak first: the greeting may come in one piece with the end of the proxy's answer. No error shows the
+proxy's password, not even in the local variables of its traceback.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from urllib.parse import unquote, urlsplit
 
+from mailwright.steps import Clock, Connect, Read
 from mailwright.words.errors import ConfigError, ConnectError
-from mailwright.words.extras import extra
-from mailwright.words.reply import visible
 from mailwright.words.secret import Secret
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
 
-    from mailwright.steps import Connect
+    from mailwright.drivers.conduct import Primitive
 
-SCHEMES = ("socks5", "socks5h", "http")
-CREDENTIAL_LIMIT = 255  # octets of a user name or password, RFC 1929 §2
+    Dialogue = Callable[[Connect, "Proxy", "Heard"], Primitive[None]]
+
+LOGIN_ADVICE = "The proxy wants a login: put user and password into its URL, {}://user:password@host:port."
 
 
 @value
@@ -35,6 +34,73 @@ class Proxy:
     port: int
     user: str
     password: Secret
+
+
+class Heard:
+    """What the proxy said and nobody took yet. All of it must come before `deadline`, a time of the driver's clock."""
+
+    __slots__ = ("_deadline", "_silent", "_step", "octets")
+
+    def __init__(self, step: Connect, deadline: float) -> None:
+        self.octets = b""
+        self._step = step
+        self._deadline = deadline
+        self._silent = True
+
+    def more(self) -> Primitive[None]:
+        """Wait for more. Raises `ConnectError` when no more comes, and `TimeoutError`."""
+        left = self._deadline - (yield Clock())
+        if left <= 0:
+            raise TimeoutError
+        data = yield Read(left)
+        if not data:
+            end = "it closed the connection without an answer" if self._silent else "its answer is cut off"
+            raise no_way(self._step, end)
+        self._silent = False
+        self.octets += data
+
+    def take(self, count: int) -> Primitive[bytes]:
+        """Exactly so many octets."""
+        while len(self.octets) < count:
+            yield from self.more()
+        taken, self.octets = self.octets[:count], self.octets[count:]
+        return taken
+
+
+def through_proxy(step: Connect) -> Primitive[bytes]:
+    """A connection to the host of the step by way of its proxy, which looks up the name; gives what came behind the
+    proxy's last word. Raises `ConnectError`, `ConfigError`.
+    """
+    proxy = proxy_of(step)
+    heard = Heard(step, (yield Clock()) + step.timeout)
+    talk = _dialogue(proxy.scheme)(step, proxy, heard)  # what can't be said is refused before anything is connected
+    try:
+        yield from _reach(step, proxy)
+        yield from talk
+    except TimeoutError:
+        raise no_way(step, "no answer in time") from None
+    except ConnectError:
+        raise
+    except ConnectionError as problem:
+        raise no_way(step, "it closed the connection") from problem
+    return heard.octets
+
+
+def _dialogue(scheme: str) -> Dialogue:
+    if scheme == "http":
+        from mailwright.drivers.tunnel import tunnel
+
+        return tunnel
+    from mailwright.drivers.socks import socks
+
+    return socks
+
+
+def _reach(step: Connect, proxy: Proxy) -> Primitive[None]:
+    try:
+        yield Connect(proxy.host, proxy.port, step.timeout, source_address=step.source_address)
+    except ConnectError as problem:  # its reason is that of the proxy
+        raise no_way(step, f"n{problem.what[1:].rstrip('.')}", temporary=problem.temporary) from None
 
 
 def proxy_of(step: Connect) -> Proxy:
@@ -58,74 +124,35 @@ def _parsed(step: Connect) -> Proxy | None:
         user, password = unquote(parts.username or "", errors="strict"), unquote(parts.password or "", errors="strict")
     except ValueError:
         return None
-    if parts.scheme not in SCHEMES or not host or not port or parts.path not in ("", "/") or parts.query:
+    if parts.scheme not in ("socks5", "socks5h", "http") or not host or not port:
+        return None
+    if parts.path not in ("", "/") or parts.query:
         return None
     return Proxy(parts.scheme, host, port, user, Secret(password))
 
 
-def connect_through(step: Connect, timeout: float) -> socket.socket:
-    """A socket to the host behind the SOCKS proxy ``step.proxy``, made within `timeout` seconds. The proxy looks up
-    the name. Raises `ConnectError`, `ConfigError`.
-    """
-    proxy = _socks(step, "python_socks.sync")
+def ascii_host(step: Connect) -> str:
+    """The host as it can be said to a proxy. Raises `ConnectError` for what is no name."""
+    if step.host.isascii():
+        return step.host
+    import idna
+
     try:
-        return _plain(proxy.connect(step.host, step.port, timeout=max(timeout, 0.001)))
-    except BaseException as problem:
-        failure = _without_secrets(step, proxy_of(step), problem)
-    raise failure
+        return idna.encode(step.host, uts46=True).decode()
+    except UnicodeError as problem:
+        raise no_such_name(step) from problem
 
 
-async def connect_through_async(step: Connect, timeout: float, library: str) -> socket.socket:
-    """The same under the `library` ``"asyncio"`` or ``"trio"``."""
-    proxy = _socks(step, f"python_socks.async_.{library}")
-    try:
-        return _plain(await proxy.connect(step.host, step.port, timeout=max(timeout, 0.001)))
-    except BaseException as problem:
-        failure = _without_secrets(step, proxy_of(step), problem)
-    raise failure
+def no_such_name(step: Connect) -> ConnectError:
+    """The error for a host that can be no name."""
+    return no_way(step, "there is no such host name", "Check the spelling of the host name.", temporary=False)
 
 
-def _socks(step: Connect, module: str) -> Any:
-    library = extra(module, "proxy", "A SOCKS proxy")
-    proxy = proxy_of(step)
-    if not (_sayable(proxy.user) and _sayable(proxy.password.reveal())):
-        raise ConfigError(
-            "The proxy's user name or password can't be said to a SOCKS proxy.",
-            f"Both must be ASCII of at most {CREDENTIAL_LIMIT} characters.",
-        )
-    kind = extra("python_socks", "proxy", "A SOCKS proxy").ProxyType.SOCKS5
-    return library.Proxy(kind, proxy.host, proxy.port, proxy.user or None, proxy.password.reveal() or None, rdns=True)
-
-
-def _sayable(credential: str) -> bool:
-    return credential.isascii() and len(credential) <= CREDENTIAL_LIMIT
-
-
-def _plain(made: Any) -> socket.socket:
-    # The libraries give sockets of their own kinds, in their own modes.
-    sock = socket.socket(fileno=made.detach())
-    sock.setblocking(False)
-    return sock
-
-
-def _without_secrets(step: Connect, proxy: Proxy, problem: BaseException) -> BaseException:
-    """What to raise in place of the problem: the frames of the library, which hold the password, stay behind."""
-    if not isinstance(problem, Exception):
-        return problem.with_traceback(None)
-    # Before python-socks 3 its time-out was no TimeoutError.
-    if isinstance(problem, TimeoutError) or type(problem).__name__ == "ProxyTimeoutError":
-        return no_way(step, "no answer in time")
-    if isinstance(problem, UnicodeError):
-        return no_way(step, "there is no such host name")
-    if isinstance(problem, OSError) and (problem.errno or 0) > 0:
-        return no_way(step, f"{os.strerror(problem.errno or 0).lower()} ({proxy.host}:{proxy.port})")
-    return no_way(step, visible(str(problem).rstrip("."), 200) or type(problem).__name__)
-
-
-def no_way(step: Connect, reason: str, advice: str = "") -> ConnectError:
+def no_way(step: Connect, reason: str, advice: str = "", temporary: bool | None = None) -> ConnectError:
     """The error for a proxy that did not let us through."""
     kind = (step.proxy or "").partition("://")[0]
     return ConnectError(
         f"No connection to {step.host}:{step.port} through the {kind} proxy: {reason}.",
         advice or "Check that the proxy runs and lets connections to that port through.",
+        temporary=temporary,
     )

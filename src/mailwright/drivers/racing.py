@@ -4,6 +4,9 @@ drivers.
 
 from __future__ import annotations
 
+import socket
+from socket import gaierror
+
 from mailwright.words.errors import ConnectError
 
 TYPE_CHECKING = False
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 DELAY = 0.25  # seconds before the next address is tried beside the first, RFC 8305 §8
 ADDRESSES_LIMIT = 20  # a name with more addresses than that is not a mail server
+#: What a resolver says of a name that is none, or has no address. Their numbers differ between systems.
+NO_SUCH_NAME = {getattr(socket, name, socket.EAI_NONAME) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY")}
 
 
 def in_turn(found: list[Any]) -> list[Any]:
@@ -78,7 +83,8 @@ def unreachable(step: Connect, failures: list[tuple[str, BaseException]]) -> Con
 
 
 def _is_wrong_name(problem: BaseException) -> bool:
-    return _kind(problem) == "name" and getattr(problem, "errno", None) != -3  # EAI_AGAIN
+    """Whether the name is at fault, and not the resolver."""
+    return isinstance(problem, UnicodeError) or (isinstance(problem, gaierror) and problem.errno in NO_SUCH_NAME)
 
 
 def _kind(problem: BaseException) -> str:
@@ -86,7 +92,7 @@ def _kind(problem: BaseException) -> str:
         return "timeout"
     if isinstance(problem, ConnectionRefusedError):
         return "refused"
-    if isinstance(problem, UnicodeError) or type(problem).__name__ == "gaierror":
+    if isinstance(problem, (UnicodeError, gaierror)):
         return "name"
     return "other"
 
@@ -98,9 +104,7 @@ def _reason(problem: BaseException) -> str:
     if kind == "refused":
         return "connection refused"
     if kind == "name":
-        if getattr(problem, "errno", None) == -3:  # EAI_AGAIN
-            return "the name can't be looked up at the moment"
-        return "there is no such host name"
+        return "there is no such host name" if _is_wrong_name(problem) else "the name can't be looked up at the moment"
     return str(getattr(problem, "strerror", None) or problem).lower()
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import select
 import socket
-from time import monotonic
+from time import monotonic, sleep
 
 from mailwright.drivers.conduct import Secured, conducted
 from mailwright.drivers.connecting import connect
-from mailwright.drivers.needs import TURN, Resolve, Through, Wait
-from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Read, Sleep, Together, Write
+from mailwright.drivers.needs import TURN, Resolve, Wait
+from mailwright.steps import Ask, Clock, Close, Connect, DeadlinePassed, Exchange, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 RECEIVE_SIZE = 65536  # octets
+# A program that has set SIGPIPE to end it, as tools in a pipeline do, means its output and not our connection.
+NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
 LONGEST_WAIT = 20 * 86400.0  # seconds; poll() takes 24 days at most
 
 
@@ -103,10 +105,6 @@ def _meet(need: Need) -> Any:
         return need.act()
     if isinstance(need, Resolve):
         return socket.getaddrinfo(need.host, need.port, type=socket.SOCK_STREAM)
-    if isinstance(need, Through):
-        from mailwright.drivers.proxy import connect_through  # extra "proxy"
-
-        return connect_through(need.step, need.timeout)
     raise TypeError(f"the blocking driver does not know the need {need!r}")
 
 
@@ -124,6 +122,9 @@ def _wait(need: Wait) -> tuple[socket.socket, ...]:
         for fd, (_, events) in found.items():
             poll.register(fd, events)
         return tuple(found[fd][0] for fd, _ in poll.poll(left * 1000 + (left > 0)))
+    if not need.reading and not need.writing:
+        sleep(left)  # Windows has no select() of nothing
+        return ()
     reading, writing, failed = select.select(need.reading, need.writing, need.writing, left)
     return tuple({*reading, *writing, *failed})
 
@@ -200,7 +201,7 @@ def _received(sock: socket.socket) -> bytes:
 
 def _sent(sock: socket.socket, data: memoryview) -> int:
     try:
-        return sock.send(data)
+        return sock.send(data, NO_SIGNAL)
     except OSError as problem:
         raise _as_connection_error(problem) from None
 
@@ -217,7 +218,7 @@ def _ready(
 ) -> Waiting[None]:
     ready = yield Wait(reading, writing, until)
     if not ready:
-        raise TimeoutError
+        raise DeadlinePassed if until == link.deadline else TimeoutError
 
 
 def _write(link: Link, step: Write) -> Waiting[None]:
@@ -286,9 +287,8 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
                         del needs[i]
         return results
     finally:
-        for one, waiting in zip(links, list(running.values()), strict=False):
+        for waiting in running.values():
             waiting.close()
-            one.close()
         for one in links:
             one.close()
 

@@ -11,9 +11,9 @@ import trio
 
 from mailwright.drivers import sync
 from mailwright.drivers.conduct import answer_of, driven
-from mailwright.drivers.needs import Resolve, Through, Wait
+from mailwright.drivers.needs import Resolve, Wait
 from mailwright.drivers.sync import perform, waits
-from mailwright.steps import Ask, Together
+from mailwright.steps import Ask, DeadlinePassed, Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +60,9 @@ async def _meet(need: Need, link: Link) -> Any:
     if isinstance(need, Wait):
         return await _wait(need)
     if isinstance(need, Ask):
-        return await answer_of(need, _in_thread)
+        return await _answer(need, link)
     if isinstance(need, Resolve):
         return await _resolve(need)
-    if isinstance(need, Through):
-        from mailwright.drivers.proxy import connect_through_async  # extra "proxy"
-
-        return await connect_through_async(need.step, need.timeout, "trio")
     return await _together(need, link)
 
 
@@ -130,6 +126,12 @@ async def _resolve(need: Resolve) -> list[Any]:
     raise TimeoutError
 
 
+async def _answer(step: Ask, link: Link) -> Any:
+    with trio.move_on_at(math.inf if link.deadline is None else link.deadline):
+        return await answer_of(step, _in_thread)
+    raise DeadlinePassed
+
+
 async def _in_thread(act: Callable[[], Any]) -> Any:
     # As asyncio has it: a cancellation does not wait for what a thread is doing.
     return await trio.to_thread.run_sync(act, abandon_on_cancel=True)
@@ -154,7 +156,7 @@ async def _together(step: Together, link: Link) -> list[Any]:
     return results
 
 
-# What a pool of connections needs of Trio; `mailwright.drivers.aio` has the same names.
+# What else is needed of Trio; `mailwright.drivers.aio` has the same names.
 
 Cancelled = trio.Cancelled
 places = trio.Semaphore
@@ -168,6 +170,29 @@ def current() -> object:
 def clock() -> float:
     """Seconds of the run's clock."""
     return trio.current_time()
+
+
+class Bell:
+    """Rung in any thread, heard in the run of Trio in which it was made."""
+
+    __slots__ = ("_rung", "_token")
+
+    def __init__(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._rung = trio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever listens; never fails."""
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._set)
+
+    def _set(self) -> None:
+        self._rung.set()
+
+    async def heard(self) -> None:
+        """Wait until it was rung since the last time."""
+        await self._rung.wait()
+        self._rung = trio.Event()
 
 
 async def in_time(act: Callable[[], Awaitable[object]], seconds: float | None) -> bool:

@@ -16,7 +16,6 @@ from mailwright.words.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any
 
     from mailwright.smtp.receiving import Received
 
@@ -143,7 +142,7 @@ class Search:
 
     async def wait_async(self, timeout: float) -> Received | None:
         """The same under asyncio and Trio: other tasks go on meanwhile."""
-        loop: Any = running()
+        loop = running()
         bell = loop.Bell()
         found: Received | None = None
 

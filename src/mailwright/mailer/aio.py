@@ -80,7 +80,7 @@ class AsyncMailer:
                     raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
                 if deadline is not None and loop.clock() >= deadline:
                     raise _no_lease(route.server, self._limits.size)
-                await counter.say_goodbye(expired)
+                await counter.say_goodbye(expired, loop.clock())  # a message waits: nobody waits for their answers
                 lease.link.deadline = deadline
                 lease.messages += 1
                 probe = loop.clock() - lease.used > self._limits.probe
@@ -91,7 +91,7 @@ class AsyncMailer:
                     lease.session.open = False
                 raise
             finally:
-                await counter.give_back(lease)
+                await counter.give_back(lease, deadline)
         except loop.Cancelled as cancelled:
             raise cancelled from interrupted(lease.session, mail, ledger, route.diverted)
 
@@ -150,19 +150,19 @@ class _Counter:
         lease.session.begin_transcript()
         return lease, expired
 
-    async def give_back(self, lease: Lease) -> None:
+    async def give_back(self, lease: Lease, deadline: float | None) -> None:
         # No await before the pool knows: a cancellation in between would lose the place for ever.
         kept = self.pool.give_back(lease, self.loop.clock())
         self.places.release()
         if not kept:
-            await self.say_goodbye([lease])
+            await self.say_goodbye([lease], deadline)
 
-    async def say_goodbye(self, leases: list[Lease]) -> None:
-        """QUIT where somebody still listens, and close."""
+    async def say_goodbye(self, leases: list[Lease], deadline: float | None = None) -> None:
+        """QUIT where somebody still listens, and close; the answers are waited for until the deadline at most."""
         try:
             for lease in leases:
                 if lease.session.open:
-                    lease.link.deadline = None
+                    lease.link.deadline = deadline
                     await self.loop.run(quit_session(lease.session), lease.link)
         finally:
             for lease in leases:

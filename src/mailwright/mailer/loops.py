@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     class Loop(Protocol):
         """What a pool of connections needs of the library: the names that both asynchronous drivers have.
 
-        `Link` makes a connection for `run`; `places` a semaphore; `Cancelled` is raised into a task that is
-        cancelled.
+        `Link` makes a connection for `run`; `places` a semaphore; `Bell` something that another thread may ring to
+        wake a task; `Cancelled` is raised into a task that is cancelled.
         """
 
         @property
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         def Cancelled(self) -> type[BaseException]: ...
         @property
         def places(self) -> Callable[[int], Any]: ...
+        @property
+        def Bell(self) -> Callable[[], Any]: ...
         def run(self, plan: Plan[T], link: Any) -> Awaitable[T]: ...
         def current(self) -> object: ...
         def clock(self) -> float: ...

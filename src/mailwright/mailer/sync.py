@@ -82,7 +82,7 @@ class Mailer:
         ledger = Ledger(mail.envelope.recipients)
         lease, expired = self._take(route.server)
         try:
-            _say_goodbye(expired)
+            _say_goodbye(expired, monotonic())  # a message waits: nobody waits for their answers
             lease.link.deadline = deadline
             lease.messages += 1
             probe = monotonic() - lease.used > self._pool.limits.probe
@@ -94,7 +94,7 @@ class Mailer:
                 lease.session.open = False
             raise
         finally:
-            self._give_back(lease)
+            self._give_back(lease, deadline)
 
     def _take(self, server: Server) -> tuple[Lease, list[Lease]]:
         """A lease to `server`, after a wait if all are in use, and those that have to be closed."""
@@ -117,12 +117,12 @@ class Mailer:
         lease.session.begin_transcript()
         return lease, expired
 
-    def _give_back(self, lease: Lease) -> None:
+    def _give_back(self, lease: Lease, deadline: float | None) -> None:
         with self._freed:
             kept = self._pool.give_back(lease, monotonic())
             self._freed.notify()
         if not kept:
-            _say_goodbye([lease])
+            _say_goodbye([lease], deadline)
 
     def _notice_fork(self) -> None:
         if os.getpid() != self._process:
@@ -168,7 +168,8 @@ def _new_lease(server: Server, now: float) -> Lease:
     return Lease(Link(), Session(server, monotonic), now)
 
 
-def _say_goodbye(leases: list[Lease]) -> None:
+def _say_goodbye(leases: list[Lease], deadline: float | None = None) -> None:
+    """QUIT and close; the answers are waited for until the deadline at most."""
     if not leases:
         return
     from mailwright.drivers.sync import run
@@ -176,7 +177,7 @@ def _say_goodbye(leases: list[Lease]) -> None:
 
     try:
         for lease in leases:
-            lease.link.deadline = None
+            lease.link.deadline = deadline
             run(quit_session(lease.session), lease.link)
     finally:
         for lease in leases:

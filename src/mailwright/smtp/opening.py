@@ -126,9 +126,9 @@ async def secure(session: Session) -> None:
         session.open = False
         attach(error, phase=phases.TLS, server=str(server))
         raise
-    except TimeoutError:
+    except TimeoutError as problem:
         session.open = False
-        raise phases.timed_out(session, server.timeouts.connect) from None
+        raise phases.timed_out(session, server.timeouts.connect, problem) from None
     except ConnectionError as problem:
         session.open = False
         raise phases.connection_lost(session) from problem

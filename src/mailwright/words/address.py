@@ -10,6 +10,7 @@ of the text.
 from __future__ import annotations
 
 from mailwright.words.errors import AddressError
+from mailwright.words.remember import remember
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -71,7 +72,7 @@ class Address:
         if isinstance(given, str):
             return cls.parse(given)
         if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str) and isinstance(given[1], str):
-            return _of_pair(given[0], given[1])
+            return _of_pair(given)
         if hasattr(given, "addr_spec") and hasattr(given, "display_name"):  # email.headerregistry.Address
             return cls(given.addr_spec, given.display_name or "")
         raise AddressError(f"{type(given).__name__} is not an address.", _HOW, text=repr(given)[:80])
@@ -112,7 +113,7 @@ def addresses(
     if isinstance(given, Address):
         return (given,)
     if isinstance(given, tuple) and len(given) == 2 and _is_pair(given):
-        return (Address.of(given),)
+        return (_of_pair(given),)
     if isinstance(given, (bytes, bytearray)) or not hasattr(given, "__iter__"):
         return (Address.of(given),)
     found: list[Address] = []
@@ -135,25 +136,19 @@ def _read(text: str) -> tuple[Address, ...]:
     known = _known.get(text)
     if known is None:
         known = tuple(parse_addresses(text))
-        _keep(text, known)
+        if len(text) <= _KEPT_LENGTH:
+            remember(_known, _KEPT, text, known)
     return known
 
 
-def _of_pair(name: str, spec: str) -> Address:
-    """The address of a pair, remembered as well."""
-    known = _known.get((name, spec))
+def _of_pair(pair: tuple[str, str]) -> Address:
+    """The address of a name and a spec, remembered as well."""
+    known = _known.get(pair)
     if known is None:
-        known = (Address(spec, name),)
-        if len(name) <= _KEPT_LENGTH:
-            _keep((name, spec), known)
+        known = (Address(pair[1], pair[0]),)
+        if len(pair[0]) <= _KEPT_LENGTH:
+            remember(_known, _KEPT, pair, known)
     return known[0]
-
-
-def _keep(given: str | tuple[str, str], found: tuple[Address, ...]) -> None:
-    if len(given) <= _KEPT_LENGTH:
-        if len(_known) >= _KEPT:
-            _known.clear()
-        _known[given] = found
 
 
 _known: dict[str | tuple[str, str], tuple[Address, ...]] = {}

@@ -120,7 +120,7 @@ class Server:
     empty it is ``"tls"`` on port 465, ``"none"`` for what stays on this machine and has no login, and ``"starttls"``
     everywhere else. `port` 0 means the usual one for it. `hello` is the name given in EHLO; by default the address
     literal of the connected socket (RFC 5321 §4.1.4). `path` is a Unix socket instead of host and port.
-    `proxy` is ``http://…``, or ``socks5://…`` with the extra ``proxy``. `cleartext_login` allows a password over an
+    `proxy` is ``http://…``, or ``socks5://…``. `cleartext_login` allows a password over an
     unencrypted connection to another machine: an explicit word, never a default. `alternatives` are other places of the
     same service, each a host, port and security: they are tried in order when no connection is made to the one before.
     """

@@ -30,13 +30,15 @@ from tests.unit.tokens.test_source import key_file
 ADA = "ada@example.org"
 PASSWORD = "correct horse"
 GMAIL = "ada.lovelace@gmail.com"
+PROGRAM = "import sys; from mailwright.cli import COMMANDS, main; COMMANDS['login'] = ''; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.fixture
 def login(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """The command, in this process and with this home."""
     monkeypatch.setitem(COMMANDS, "login", "log in to a mail provider once")
-    monkeypatch.setitem(sys.modules, "dns", None)  # nothing here is looked up
+    for name in ["dns", "dns.resolver", *(name for name in sys.modules if name.startswith("dns."))]:
+        monkeypatch.setitem(sys.modules, name, None)  # nothing here is looked up
 
     def run(*words: str, stdin: str = "", **variables: str) -> Ran:
         config = str(home / "config" / "config.toml")
@@ -240,11 +242,10 @@ def test_a_file_instead_of_the_key_ring(login: Any, home: Path, inbox: Inbox) ->
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_at_a_terminal_the_password_is_not_shown(home: Path, inbox: Inbox) -> None:
     path = home / "ada.password"
-    code = "import sys; from mailwright.cli import COMMANDS, main; COMMANDS['login'] = ''; sys.exit(main(sys.argv[1:]))"
     words = ["login", ADA, "--server", place(inbox), "--file", str(path)]
     with terminal() as screen:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, *words],
+            [sys.executable, "-c", PROGRAM, *words],
             stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
             env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")), start_new_session=True,
         )  # fmt: skip
@@ -254,6 +255,42 @@ def test_at_a_terminal_the_password_is_not_shown(home: Path, inbox: Inbox) -> No
         screen.wait_for("Stored")
         assert PASSWORD not in screen.text
     assert path.read_text() == PASSWORD
+
+
+def unsure() -> str:
+    """An address at a provider whose server is not known for sure."""
+    from mailwright.providers import catalog
+
+    return next(
+        f"ada@{one.domains[0]}"
+        for one in catalog.everything()
+        if one.domains and one.certainty.smtp == "medium" and one.takes_password and one.ways(one.domains[0])
+    )
+
+
+def test_a_server_that_is_not_sure_gets_no_password_unasked(login: Any, ring: Ring, home: Path) -> None:
+    ran = login(unsure(), "--no-check", stdin=f"{PASSWORD}\n")
+    assert ran.code == 78 and "of medium certainty only" in ran.err and ring.entries == {}
+    assert not (home / "config").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("", 78)])
+def test_a_person_may_vouch_for_a_server(home: Path, answer: str, code: int) -> None:
+    path = home / "ada.password"
+    with terminal() as screen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, "login", unsure(), "--no-check", "--file", str(path)],
+            stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
+            env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")), start_new_session=True,
+        )  # fmt: skip
+        screen.wait_for("your provider's server, as its own pages say? [y/N] ")
+        screen.type(f"{answer}\n")
+        if answer:
+            screen.wait_for("(it is not shown): ")
+            screen.type("kanarienvogel\n")
+        assert process.wait(30) == code
+        assert path.exists() is bool(answer) and "kanarienvogel" not in screen.text
 
 
 # Consent
@@ -309,14 +346,6 @@ def test_without_a_browser_the_page_is_printed(login: Any, home: Path, server: A
     assert "did not come back within 0.1 seconds" in ran.err and "wrong client id" in ran.err
 
 
-PASTED = """
-import sys, threading, urllib.request, urllib.error
-from mailwright.cli import COMMANDS, main
-COMMANDS["login"] = ""
-sys.exit(main(sys.argv[1:]))
-"""
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 @pytest.mark.parametrize("right", [True, False])
 def test_on_another_machine_the_address_is_pasted(
@@ -326,7 +355,7 @@ def test_on_another_machine_the_address_is_pasted(
     words = ["login", ADA, "--server", place(mailbox), "--client-file", client_file(home, server), "--paste"]
     with terminal() as screen:
         process = subprocess.Popen(
-            [sys.executable, "-c", PASTED, *words, "--file", str(path)],
+            [sys.executable, "-c", PROGRAM, *words, "--file", str(path)],
             stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
             env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")),
         )  # fmt: skip

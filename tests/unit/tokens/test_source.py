@@ -289,6 +289,32 @@ def test_threads_that_are_refused_together_ask_once(server: Authorization) -> No
     assert len(server.asked) == 1
 
 
+def test_who_waited_is_not_given_the_token_that_it_wants_to_be_rid_of(server: Authorization) -> None:
+    """The first thread only takes what is kept; the second one was just refused with that."""
+    place = Slow(Kept(consent(server), aged("old", -600, 3000)))
+    source = TokenSource(place)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(source)
+        assert place.begun.wait(10)
+        second = pool.submit(source.renew, Secret("old"))
+        wait_for_queue(1)
+        place.go_on.set()
+        assert first.result().reveal() == "old" and second.result().reveal() == "access-1"
+
+
+class Slow(InMemory):
+    """A place that takes its time."""
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(kept)
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def load(self) -> Kept:
+        self.begun.set()
+        assert self.go_on.wait(30)
+        return super().load()
+
+
 def test_a_failed_renewal_is_not_held_against_a_token_that_serves(server: Authorization) -> None:
     source = TokenSource(InMemory(Kept(consent(server, "revoked"), aged("old", -600, 3000))))
     with pytest.raises(LoginError, match="invalid_grant"):

@@ -170,7 +170,7 @@ def _settings(server: Any, account: str | None, sender: Any, password: Any, mess
     from mailwright.message.message import Message
     from mailwright.words.address import Address
 
-    if not sender and password is not None and isinstance(message, Message):
+    if not sender and isinstance(message, Message):
         sender = message.sender
     spec = Address.of(sender).spec if sender else None
     return resolve(server=server, account=account, sender=spec, password=password)

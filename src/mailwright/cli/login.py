@@ -165,10 +165,13 @@ def _authorization_server(
 ) -> AuthorizationServer:
     """The provider's authorisation server, or the one that the client's file names."""
     from mailwright.mailer.tokens.consent import AuthorizationServer
+    from mailwright.words.value import replace
 
     if provider is not None and provider.oauth2 is not None:
         per_tenant = "{tenant}" in provider.oauth2.authorize_url
-        return AuthorizationServer.of(provider.oauth2, tenant or (address.domain if per_tenant else ""))
+        known = AuthorizationServer.of(provider.oauth2, tenant or (address.domain if per_tenant else ""))
+        own = described.server.device_url if described.server is not None else ""
+        return replace(known, device_url=known.device_url or own)
     if described.server is None or not described.server.authorize_url:
         raise _no_oauth2(provider)
     return described.server

@@ -142,11 +142,22 @@ def _settings(arguments: argparse.Namespace, looking: bool) -> Settings | None:
     if looking and arguments.sender:
         return None
     try:
-        return resolve(server=arguments.server, account=arguments.account)
+        return resolve(server=arguments.server, account=arguments.account, sender=_sender(arguments))
     except ConfigError:
         if looking and arguments.server is None and arguments.account is None:
             return None
         raise
+
+
+def _sender(arguments: argparse.Namespace) -> str | None:
+    """The address of --from, whose account is meant; what is none is told where the message is made."""
+    from mailwright.words.address import Address
+    from mailwright.words.errors import MailError
+
+    try:
+        return Address.of(said(arguments.sender, "from")).spec if arguments.sender else None
+    except MailError:
+        return None
 
 
 def _message(arguments: argparse.Namespace, settings: Settings | None, html: str | None) -> Message:

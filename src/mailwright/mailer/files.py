@@ -16,16 +16,24 @@ from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 FILE_LIMIT = 1024 * 1024  # octets of a settings file; a long one has a few thousand
 SECRET_LIMIT = 64 * 1024  # octets of a password or token; the longest tokens in use have 20 kB
 COMMAND_SECONDS = 120.0  # somebody may have to type the passphrase of a key first
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # of a lock's file: it is not somebody else's
 SYSTEM_CONFIG = "/etc/mailwright/config.toml"
 #: Container runtimes put secrets here, often readable by all; nobody else lives in the container.
 CONTAINER_SECRETS = ("/run/secrets", "/var/run/secrets")
 #: The credentials of a systemd unit (LoadCredential=) that are looked at, each named like a variable.
 CREDENTIALS = ("mailwright_url", "smtp_password", "email_password")
+
+
+_OTHER_PLACES = (
+    "On a machine without a desktop, keep the secret in a file (mailwright login --file) or with a command, such as "
+    'password = {command = ["pass", "show", "mail"]} in config.toml.'
+)
 
 
 @value
@@ -47,7 +55,7 @@ class PasswordFile:
     def fetch(self) -> Secret:
         """The file's only line. Raises `ConfigError` when it is missing, exposed, or not one line of UTF-8."""
         file = read_file(self.path, SECRET_LIMIT)
-        if file.readers and not self.guarded and not _in_container_secrets(self.path):
+        if file.readers and not self.guarded and not in_container_secrets(self.path):
             refuse_readers(file)
         lines = file.text.splitlines()
         del file
@@ -95,27 +103,56 @@ class KeyringEntry:
 
     def fetch(self) -> Secret:
         """Ask the key ring. Raises `MissingExtra` or `ConfigError`."""
+        password = self.read()
+        if password is None:
+            raise ConfigError(
+                f"The {self} gave no password for {visible(self.user, 80)}.",
+                f"Run: keyring set {_shell_word(self.service)} {_shell_word(self.user)}",
+            )
+        return password
+
+    def read(self) -> Secret | None:
+        """What is there, or `None`. Raises `MissingExtra` or `ConfigError`."""
+        found = self._asked(lambda ring: ring.get_password(self.service, self.user))
+        return Secret(found) if isinstance(found, str) and found else None
+
+    def store(self, secret: Secret) -> None:
+        """Put `secret` there. Raises `MissingExtra` or `ConfigError`."""
+        self._asked(lambda ring: ring.set_password(self.service, self.user, secret.reveal()))
+
+    def remove(self) -> None:
+        """Take it away. Never fails: what can't be removed stays, and nobody asks for it."""
+        try:
+            self._asked(lambda ring: ring.delete_password(self.service, self.user))
+        except (ConfigError, MissingExtra):
+            pass
+
+    def _asked(self, act: Callable[[Any], Any]) -> Any:
         from importlib import import_module
 
         try:
-            keyring = import_module("keyring")
+            ring = import_module("keyring")
         except ImportError:
-            keyring = None
-        if keyring is None:
+            ring = None
+        if ring is None:
             raise MissingExtra(
                 "The password is in the keyring, and the package to ask it is not installed.",
                 "Run: pip install 'mailwright[keyring]'",
             )
         try:
-            password, complaint = keyring.get_password(self.service, self.user), ""
+            return act(ring)
         except Exception as problem:  # every backend has its own errors
-            password, complaint = None, f" ({type(problem).__name__})"
-        if not password:
-            raise ConfigError(
-                f"The {self} gave no password for {visible(self.user, 80)}{complaint}.",
-                f"Run: keyring set {_shell_word(self.service)} {_shell_word(self.user)}",
-            )
-        return Secret(password)
+            kinds = {cls.__name__ for cls in type(problem).__mro__}
+            name = visible(type(problem).__name__, 60)
+        # Outside of the except block, so that the backend's variables don't travel along: the password is one of them.
+        if "NoKeyringError" in kinds:
+            raise ConfigError(f"The {self} can't be asked: this machine has no key ring.", _OTHER_PLACES)
+        if "KeyringLocked" in kinds:
+            raise ConfigError(f"The {self} can't be asked: the key ring is locked.", f"Unlock it. {_OTHER_PLACES}")
+        raise ConfigError(
+            f"The {self} can't be asked for {visible(self.user, 80)} ({name}).",
+            f"Does this work? keyring get {_shell_word(self.service)} {_shell_word(self.user)}",
+        )
 
     def __str__(self) -> str:
         return f"keyring entry {visible(self.service, 80)}"
@@ -164,6 +201,67 @@ def read_file(path: str, limit: int = FILE_LIMIT) -> TextFile:
     return TextFile(path, text, _readers(mode))
 
 
+def write_private_file(path: str, text: Secret | str) -> None:
+    """Put `text` into a file that only its owner may read, whole or not at all. Missing directories are made. Raises
+    `ConfigError`.
+    """
+    text, complaint, draft = Secret(text), "", ""
+    try:
+        real = os.path.realpath(path)  # who keeps it elsewhere, behind a link, still does afterwards
+        draft = f"{real}.{os.urandom(4).hex()}.new"
+        os.makedirs(os.path.dirname(real), 0o700, exist_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(text.reveal().encode("utf-8", "surrogateescape"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, real)
+    except OSError as problem:
+        complaint = problem.strerror or type(problem).__name__
+        if os.path.isfile(draft):
+            os.unlink(draft)
+    except ValueError:
+        complaint = "its name holds a NUL"
+    if complaint:
+        raise ConfigError(
+            f"The file {_shown(path)} can't be written: {complaint}.", "Check the path and its directory."
+        )
+
+
+def lock_file(path: str, seconds: float) -> int | None:
+    """The descriptor of a lock on `path`, or `None` if it can't be had within `seconds`; closing it lets go. The system
+    lets go, too, when a process dies.
+    """
+    from time import monotonic, sleep
+
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), 0o700, exist_ok=True)
+        held = os.open(path, os.O_RDWR | os.O_CREAT | _NO_FOLLOW, 0o600)
+    except (OSError, ValueError):
+        return None
+    deadline = monotonic() + seconds
+    while not _try_lock(held):
+        if monotonic() >= deadline:
+            os.close(held)
+            return None
+        sleep(0.05)
+    return held
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def exists(path: str) -> bool:
     """Whether there is something at `path`; also when we may not read it."""
     return os.path.lexists(path)
@@ -199,7 +297,8 @@ def _readers(mode: int) -> str:
     return "everybody on this machine" if mode & 0o007 else "its group" if mode & 0o070 else ""
 
 
-def _in_container_secrets(path: str) -> bool:
+def in_container_secrets(path: str) -> bool:
+    """Whether `path` leads to where container runtimes put secrets; their bits don't say who may read them."""
     real = os.path.realpath(path)
     return any(real.startswith(folder + "/") for folder in CONTAINER_SECRETS)
 

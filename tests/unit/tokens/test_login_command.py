@@ -18,10 +18,9 @@ import pytest
 from keyring.backends.fail import Keyring as NoKeyring
 
 from mailwright import Inbox, Login, send, send_async
-from mailwright.cli import COMMANDS
 from mailwright.mailer.tokens import InFile, InKeyring
 from mailwright.smtp.receiving import Rules
-from tests.unit.cli.running import Command, Ran, surroundings, terminal
+from tests.unit.cli.running import PROGRAM, Command, Ran, surroundings, terminal
 from tests.unit.test_house import forms
 from tests.unit.tokens.authorization import CLIENT, SCOPES, SECRET, Authorization, authorization
 from tests.unit.tokens.ring import Ring, installed
@@ -30,13 +29,11 @@ from tests.unit.tokens.test_source import key_file
 ADA = "ada@example.org"
 PASSWORD = "correct horse"
 GMAIL = "ada.lovelace@gmail.com"
-PROGRAM = "import sys; from mailwright.cli import COMMANDS, main; COMMANDS['login'] = ''; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.fixture
 def login(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """The command, in this process and with this home."""
-    monkeypatch.setitem(COMMANDS, "login", "log in to a mail provider once")
     for name in ["dns", "dns.resolver", *(name for name in sys.modules if name.startswith("dns."))]:
         monkeypatch.setitem(sys.modules, name, None)  # nothing here is looked up
 
@@ -245,7 +242,7 @@ def test_at_a_terminal_the_password_is_not_shown(home: Path, inbox: Inbox) -> No
     words = ["login", ADA, "--server", place(inbox), "--file", str(path)]
     with terminal() as screen:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *words],
+            [*PROGRAM, *words],
             stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
             env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")), start_new_session=True,
         )  # fmt: skip
@@ -280,7 +277,7 @@ def test_a_person_may_vouch_for_a_server(home: Path, answer: str, code: int) -> 
     path = home / "ada.password"
     with terminal() as screen:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "login", unsure(), "--no-check", "--file", str(path)],
+            [*PROGRAM, "login", unsure(), "--no-check", "--file", str(path)],
             stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
             env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")), start_new_session=True,
         )  # fmt: skip
@@ -355,7 +352,7 @@ def test_on_another_machine_the_address_is_pasted(
     words = ["login", ADA, "--server", place(mailbox), "--client-file", client_file(home, server), "--paste"]
     with terminal() as screen:
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *words, "--file", str(path)],
+            [*PROGRAM, *words, "--file", str(path)],
             stdin=screen.theirs, stdout=screen.theirs, stderr=screen.theirs,
             env=surroundings(home, MAILWRIGHT_CONFIG=str(home / "config.toml")),
         )  # fmt: skip

@@ -12,6 +12,7 @@ from mailwright.mailer.files import (
     SECRET_LIMIT,
     KeyringEntry,
     config_places,
+    in_container_secrets,
     lock_file,
     read_file,
     refuse_readers,
@@ -146,7 +147,8 @@ class InFile:
         """What is kept. Raises `ConfigError`."""
         file = read_file(self.path, SECRET_LIMIT)
         text, file = Secret(file.text), replace(file, text="")
-        refuse_readers(file)
+        if not in_container_secrets(self.path):
+            refuse_readers(file)
         kept = kept_from(text, self.user)
         if kept is None:
             raise ConfigError(f"The {self} holds no consent, and no key of a service account.", _AGAIN)

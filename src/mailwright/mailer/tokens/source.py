@@ -70,7 +70,9 @@ class TokenSource:
             self._begin()  # after a fork the lock may be held by a thread that is not there
         seen = self._outcomes
         with self._lock:
-            if self._outcomes == seen:  # who waited for another's question takes its outcome, also if it failed
+            # Who waited for another's question takes its outcome, also if it failed.
+            shared = self._outcomes != seen and (self._failure or (self._access and self._access.token != unwelcome))
+            if not shared:
                 self._failure = None
                 if self._access is None or not self._access.serves(time(), unwelcome):
                     self._ask(unwelcome)

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from mailwright.message.content import CHUNK
+from mailwright.message.kept import keep, kept
 from mailwright.message.media_types import UNKNOWN
 from mailwright.message.parameters import ascii_fallback, parse_media_type, with_parameters
-from mailwright.message.source import Octets
+from mailwright.message.source import Octets, StoredFile
 from mailwright.message.transfer import LINE_LIMIT, Base64Stream, base64, encoded_octets, identity
-from mailwright.message.tree import Part
+from mailwright.message.tree import Part, complete
 from mailwright.words.errors import MessageError
+from mailwright.words.remember import remember
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mailwright.message.attachment import Attachment
     from mailwright.message.content import Stream
+    from mailwright.message.source import Source
+    from mailwright.message.tree import Head
 
     Parameters = tuple[tuple[str, str], ...]
 
 _HELD = 1 << 18  # octets of an attachment that are encoded at once; more are encoded while they are sent
 _EMBEDDED = 1 << 25  # octets of an attached message, which must be looked at as a whole
+_HEADS = 100  # header fields that are remembered
+
+_heads: dict[tuple[str, Parameters, str, str | None, str], Head] = {}
 
 
 def attached_part(attachment: Attachment, eight_bit: bool) -> Part:
-    """An attachment or an inline part."""
-    kind, parameters = parse_media_type(attachment.type or UNKNOWN)
+    """An attachment or an inline part; one that many messages have is made once (`mailwright.message.kept`)."""
     source = attachment.opened
-    held = source.data if isinstance(source, Octets) and source.size <= _HELD else None
+    if not isinstance(source, Octets) or source.size > _HELD:
+        return _part(attachment, None, eight_bit)
+    form = (attachment.name, attachment.type, attachment.cid, eight_bit)
+    part = kept(source.data, form, Part)
+    if part is None:
+        part = _part(attachment, source.data, eight_bit)
+        keep(source.data, form, part, len(part.body) if isinstance(part.body, bytes) else 0)
+    return part
+
+
+def _part(attachment: Attachment, held: bytes | None, eight_bit: bool) -> Part:
+    """The part anew; `held` are its octets, if they are to be encoded now."""
+    kind, parameters = parse_media_type(attachment.type or UNKNOWN)
     body: tuple[str, bytes | Stream] | None = None
     if kind.startswith("message/"):
         # RFC 2046 §5.2.1 allows no encoding. What can't go as it is goes as a file, which readers open as well.
@@ -37,23 +58,50 @@ def attached_part(attachment: Attachment, eight_bit: bool) -> Part:
         if held is not None:
             body = encoded_octets(held, eight_bit)
     if body is None:
-        body = "base64", base64(held) if held is not None else Base64Stream(source)
-    return Part(*_head(attachment, kind, parameters), *body)
+        body = "base64", base64(held) if held is not None else _stream(attachment.opened)
+    # A thousand invoices, each with a file of that name, have the same one.
+    key = (kind, parameters, attachment.name or "", attachment.cid, body[0])
+    return Part(_heads.get(key) or remember(_heads, _HEADS, key, _head(*key)), *body)
 
 
-def _head(attachment: Attachment, kind: str, parameters: Parameters) -> tuple[str, tuple[str, ...]]:
+def _stream(source: Source) -> Base64Stream:
+    small = isinstance(source, StoredFile) and source.size <= _HELD
+    return _SmallFile(source) if small else Base64Stream(source)
+
+
+class _SmallFile(Base64Stream):
+    """A file in base64 that is encoded once for all messages that have it, for as long as it does not change."""
+
+    __slots__ = ()
+
+    _source: StoredFile
+
+    def chunks(self) -> Iterator[bytes]:
+        file = self._source
+        form = ("base64", file.state)
+        whole = kept(file.path, form, bytes)
+        if whole is None:
+            whole = keep(file.path, form, b"".join(super().chunks()), self.size)
+        else:
+            file.check()
+        for start in range(0, self.size, CHUNK):
+            if 0 < start and self.size <= start + CHUNK:
+                file.check()  # a change under way must not look like a whole message
+            yield whole[start : start + CHUNK]
+
+
+def _head(kind: str, parameters: Parameters, name: str, cid: str | None, encoding: str) -> Head:
     """The header fields and their names."""
-    name = attachment.name or ""
-    disposition = "attachment" if attachment.cid is None else "inline"
+    disposition = "attachment" if cid is None else "inline"
     # The name in Content-Type is for readers that know no RFC 2231, so it is plain ASCII there; the exact
     # one is in Content-Disposition. Both forms in one field would be read differently by different programs.
     head = with_parameters("Content-Type", kind, (*parameters, ("name", ascii_fallback(name))))
     head += with_parameters("Content-Disposition", disposition, (("filename", name),))
     names: tuple[str, ...] = ("Content-Type", "Content-Disposition")
-    if attachment.cid is not None:
-        head += f"Content-ID: <{attachment.cid}>\r\n"
+    if cid is not None:
+        head += f"Content-ID: <{cid}>\r\n"
         names += ("Content-ID",)
-    return head, names
+    return complete(head, names, encoding)
 
 
 def _message(attachment: Attachment, eight_bit: bool) -> tuple[str, bytes] | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Attachables: TypeAlias = "Attachable | Iterable[Attachable] | Mapping[str, Attachable]"
 
 _CID_LIMIT = 200  # characters
+_SINGLE = (str, bytes, bytearray, memoryview)
 _HOW = "Give a path, bytes, or a file object opened in binary mode."
 
 
@@ -122,6 +123,8 @@ class Attachment:
 
 def attachments(given: Attachables | None) -> tuple[Attachment, ...]:
     """The attachments in whatever a caller gave: one, several, or a mapping of names."""
+    if isinstance(given, Attachment):
+        return (given,)
     return tuple(
         (replace(one, name=name) if name is not None else one) if isinstance(one, Attachment) else Attachment(one, name)
         for name, one in _listed(given)
@@ -148,10 +151,18 @@ def inline_parts(given: Attachables | None) -> tuple[Attachment, ...]:
 
 def _listed(given: Any) -> Iterable[tuple[str | None, Any]]:
     """Pairs of a name, if one was given, and the thing to attach."""
+    if isinstance(given, Attachment):
+        return ((None, given),)
     if given is None:
         return ()
-    single = (str, bytes, bytearray, memoryview, os.PathLike, Attachment)
-    if isinstance(given, single) or hasattr(given, "read") or hasattr(given, "savefig"):
+    if isinstance(given, dict):
+        return given.items()
+    if (
+        isinstance(given, _SINGLE)
+        or isinstance(given, os.PathLike)
+        or hasattr(given, "read")
+        or hasattr(given, "savefig")
+    ):
         return ((None, given),)  # one could loop over some of these, but nobody means that
     if hasattr(given, "items"):
         found: Iterable[tuple[str, Any]] = given.items()
@@ -189,6 +200,8 @@ def _checked_type(given: str) -> str:
 
 def _opened(given: Any) -> tuple[Source, str, str]:
     """``(source, name, type)`` of anything that can be attached; name and type may be empty."""
+    if isinstance(given, bytes):
+        return Octets(bytes(given)), "", ""
     if isinstance(given, (str, os.PathLike)):
         path = os.fspath(given)
         if isinstance(path, str):

@@ -7,7 +7,7 @@ readers disagree on. `lenient=True` skips it instead; that is for showing a mess
 from __future__ import annotations
 
 from mailwright.message.headers import FOLD, LIMIT
-from mailwright.words.address import Address, is_control, parse_addresses
+from mailwright.words.address import Address, addresses, is_control, parse_addresses
 from mailwright.words.errors import AddressError, HeaderError
 from mailwright.words.value import value
 
@@ -15,9 +15,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_NAME_OCTETS = bytes(c for c in range(33, 127) if c != ord(":"))  # RFC 5322 §3.6.8 ftext
+NAME_OCTETS = bytes(c for c in range(33, 127) if c != ord(":"))  # RFC 5322 §3.6.8 ftext
+
+#: RFC 5322 §3.6 and RFC 2045: at most once. Programs differ on which of two counts, and so show different mail.
+ONCE = frozenset(
+    "date from sender reply-to to cc bcc message-id in-reply-to references subject "
+    "mime-version content-type content-transfer-encoding content-disposition content-id".split()
+)
+#: Nobody but those named in them may see them.
+BLIND = frozenset(("bcc", "resent-bcc"))
+#: Each of them covers others, which must stay as they are.
+SIGNATURE_FIELDS = frozenset(
+    ("dkim-signature", "domainkey-signature", "arc-message-signature", "arc-seal", "x-google-dkim-signature")
+)
+
 _SOUND_OCTETS = bytes(c for c in range(256) if c >= 32 and c != 127) + b"\t"
-_SEPARATORS = str.maketrans("\t\r\n", "   ")
 
 
 @value
@@ -64,7 +76,7 @@ def read_fields(head: bytes, *, lenient: bool = False) -> list[Field]:
             fields.append(Field(name, b"\r\n".join(lines) + b"\r\n"))
             lines = []
         octets, colon, _ = line.partition(b":")
-        if colon and octets and not octets.translate(None, _NAME_OCTETS):
+        if colon and octets and not octets.translate(None, NAME_OCTETS):
             name, lines = octets.decode("ascii"), [line]
         elif line and not lenient:
             raise _malformed(number, line, "is neither a header field nor the empty line before the text")
@@ -139,9 +151,9 @@ def header_addresses(text: str) -> list[Address]:
 
     A group (RFC 5322 §3.4), such as ``undisclosed-recipients:;``, gives its members. Raises `AddressError`.
     """
-    text = text.translate(_SEPARATORS)
+    text = text.replace("\t", " ").replace("\r", " ").replace("\n", " ")
     if ":" not in text and ";" not in text:
-        return parse_addresses(text)
+        return list(addresses(text))
     return [address for one in _without_groups(text) for address in parse_addresses(one)]
 
 

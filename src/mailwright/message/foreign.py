@@ -20,6 +20,9 @@ from __future__ import annotations
 from mailwright.message.content import Content
 from mailwright.message.entities import is_sound
 from mailwright.message.fields import (
+    BLIND,
+    ONCE,
+    SIGNATURE_FIELDS,
     Field,
     body_start,
     check_sound,
@@ -30,7 +33,9 @@ from mailwright.message.fields import (
     needs_folding,
     read_fields,
 )
+from mailwright.message.glance import glance
 from mailwright.message.headers import LIMIT
+from mailwright.message.transfer import ends_in_crlf
 from mailwright.words.address import Address, addresses
 from mailwright.words.envelope import Envelope
 from mailwright.words.errors import AddressError, HeaderError, MessageError
@@ -42,16 +47,7 @@ if TYPE_CHECKING:
 
     AddressLike = str | Address | tuple[str, str]
 
-# RFC 5322 §3.6 and RFC 2045: at most once. Programs differ on which of two counts, and so show different mail.
-_ONCE = frozenset(
-    "date from sender reply-to to cc bcc message-id in-reply-to references subject "
-    "mime-version content-type content-transfer-encoding content-disposition content-id".split()
-)
 _RESENT = tuple(f"resent-{name}" for name in ("date", "from", "sender", "to", "cc", "bcc", "message-id"))
-_BLIND = frozenset(("bcc", "resent-bcc"))
-_SIGNATURE_FIELDS = frozenset(
-    ("dkim-signature", "domainkey-signature", "arc-message-signature", "arc-seal", "x-google-dkim-signature")
-)
 _SIGNED_TYPES = frozenset(
     ("multipart/signed", "multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 )
@@ -82,6 +78,24 @@ def adopt(
     say. `now` is in seconds since 1970, `token` is unique. Raises `MessageError`, `HeaderError` or
     `AddressError`.
     """
+    sound = glance(octets)
+    if sound is None:
+        return adopt_thoroughly(octets, now, token, envelope, sender, to)
+    if envelope is None:
+        envelope = _envelope(sound.fields, sender, to)
+    content = Content((octets,), eight_bit=not octets.isascii(), checked=True)
+    return Adopted(envelope, sound.message_id, content, "")
+
+
+def adopt_thoroughly(
+    octets: bytes,
+    now: float,
+    token: str,
+    envelope: Envelope | None,
+    sender: AddressLike | None,
+    to: AddressLike | Iterable[AddressLike] | None,
+) -> Adopted:
+    """What `adopt` does with a message that may need something."""
     data = canonical(octets)
     start = body_start(data)
     fields = read_fields(data[:start])
@@ -123,13 +137,10 @@ def canonical(octets: bytes) -> bytes:
     Only a message that has LF throughout is changed: what a bare CR or LF means is a matter on which servers
     disagree, and that has let one message pass for two (SMTP smuggling, RFC 5321 §2.3.8).
     """
-    feeds, returns = octets.count(b"\n"), octets.count(b"\r")
-    if not returns:
+    if b"\r" not in octets:
         octets = octets.replace(b"\n", b"\r\n")
-    else:
-        pairs = octets.count(b"\r\n")
-        if pairs != feeds or pairs != returns:
-            raise _stray_line_end(octets)
+    elif not ends_in_crlf(octets):
+        raise _stray_line_end(octets)
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
 
 
@@ -150,7 +161,7 @@ def check_fields(fields: list[Field]) -> None:
     for field in fields:
         check_sound(field)
         key = field.key
-        if key in _ONCE and key in seen:
+        if key in ONCE and key in seen:
             raise HeaderError(
                 f"The message has more than one {field.name} header.",
                 "Keep one of them; several addresses go into one, separated by commas (RFC 5322 §3.6).",
@@ -162,7 +173,7 @@ def check_fields(fields: list[Field]) -> None:
 def signature(fields: list[Field]) -> str:
     """By what a message is signed or sealed: the field or the media type; empty if it is not."""
     for field in fields:
-        if field.key in _SIGNATURE_FIELDS:
+        if field.key in SIGNATURE_FIELDS:
             return field.name
     kind = media_type(fields)[0]
     return kind if kind in _SIGNED_TYPES else ""
@@ -233,7 +244,7 @@ def _read(field: Field) -> list[Address]:
 
 
 def _without_bcc(fields: list[Field], signed: str) -> list[Field]:
-    blind = next((field for field in fields if field.key in _BLIND), None)
+    blind = next((field for field in fields if field.key in BLIND), None)
     if blind is None:
         return fields
     if signed:
@@ -242,7 +253,7 @@ def _without_bcc(fields: list[Field], signed: str) -> list[Field]:
             "Take it out before the message is signed, and name the recipients with to=.",
             field=blind.name,
         )
-    return [field for field in fields if field.key not in _BLIND]
+    return [field for field in fields if field.key not in BLIND]
 
 
 def _well_folded(field: Field, signed: str) -> Field:

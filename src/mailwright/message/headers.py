@@ -10,6 +10,7 @@ from mailwright.message.encoded_words import LINE_LIMIT as ENCODED_FOLD
 from mailwright.message.encoded_words import encoded_words
 from mailwright.words.address import ATEXT, is_control
 from mailwright.words.errors import HeaderError
+from mailwright.words.remember import remember
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LIMIT = 998  # characters of a line, RFC 5322 §2.1.1 (MUST)
 _LONG_WORD = 900  # characters; a longer word can't stand in a line with its field's name
 _LONG_GAP = 60  # spaces in a row; more are encoded, for no line may consist of spaces only
 _PHRASE = ATEXT | {" "}
+_KEPT = 200  # fields of one address that are remembered
 _LONG_NAME = 60  # characters; a longer one is encoded, for then it can be folded anywhere
 # RFC 5322 §3.6.8 allows any visible character but the colon; what is not a token only ever caused trouble.
 _FIELD_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -95,6 +97,17 @@ def structured(name: str, text: str) -> str:
 
 def mailboxes(name: str, found: Sequence[Address]) -> str:
     """A field of addresses: names as phrase, quoted string or encoded words; addresses are never encoded."""
+    if len(found) != 1:
+        return _mailboxes(name, found)
+    key = (name, found[0].name, found[0].spec)
+    field = _known.get(key)
+    return remember(_known, _KEPT, key, _mailboxes(name, found)) if field is None else field
+
+
+_known: dict[tuple[str, str, str], str] = {}  # fields of one address, as that of the sender
+
+
+def _mailboxes(name: str, found: Sequence[Address]) -> str:
     atoms: list[Atom] = []
     for address in found:
         shown = address.name
@@ -136,17 +149,20 @@ def verify(block: str, names: Sequence[str]) -> None:
     """
     lines = block.split("\r\n")
     last = lines.pop()
-    found = [line[: line.find(":") + 1] for line in lines if line[:1] != " "]
-    breaks = len(lines)
+    fields = lines
+    if len(lines) > len(names) and "\r\n " in block:
+        fields = block.replace("\r\n ", " ").split("\r\n")[:-1]
     if (
         last
-        or found != [f"{name}:" for name in names]
-        or block.count("\n") != breaks
-        or block.count("\r") != breaks
+        or len(fields) != len(names)
+        or not all(map(str.startswith, fields, [name + ":" for name in names]))
+        or "\n" in (bare := "".join(lines))
+        or "\r" in bare
         or (len(block) > LIMIT and max(map(len, lines)) > LIMIT)
-        or not all(line.strip() for line in lines if line[:1] == " ")
+        or (fields is not lines and not all(map(str.strip, lines)))
     ):
-        strange = next((one[:-1] for one in found if one[:-1] not in names), "")
+        found = [line.partition(":")[0] for line in fields]
+        strange = next((one for one in found if one not in names), "")
         raise HeaderError(
             "The header fields of the finished message are not the intended ones; it was not sent.",
             "This is a defect of mailwright: please report it.",
@@ -160,29 +176,30 @@ def _words(text: str) -> list[Atom]:
     if not core:
         return [[" ", text]] if text else []
     words = core.split(" ")
-    begin = text.index(core[0])
-    # Spaces at either end are dropped by readers unless they are inside an encoded word.
-    words[0] = text[:begin] + words[0]
-    words[-1] += text[begin + len(core) :]
+    plain = core == text and "=?" not in text and len(text) <= _LONG_WORD
+    if not plain:
+        begin = text.index(core[0])
+        # Spaces at either end are dropped by readers unless they are inside an encoded word.
+        words[0] = text[:begin] + words[0]
+        words[-1] += text[begin + len(core) :]
     atoms: list[Atom] = []
+    previous: Atom = ""
     gap = " "
     for word in words:
         if not word:
             gap += " "
             continue
-        odd = not word.isascii() or "=?" in word or " " in word or len(word) > _LONG_WORD
-        previous = atoms[-1] if atoms else ""
-        if atoms and len(gap) > _LONG_GAP:
+        odd = not word.isascii() or not (plain or ("=?" not in word and " " not in word and len(word) <= _LONG_WORD))
+        if len(gap) > _LONG_GAP and atoms:
             if isinstance(previous, str):
                 bare = previous.lstrip(" ")
                 previous = atoms[-1] = [" " * (len(previous) - len(bare)), bare]
             previous += (gap, word)
         elif odd and isinstance(previous, list):
             previous += (gap, word)
-        elif odd:
-            atoms.append([gap, word])
         else:
-            atoms.append(gap + word)
+            previous = [gap, word] if odd else gap + word
+            atoms.append(previous)
         gap = " "
     return atoms
 
@@ -208,17 +225,18 @@ def _folded(name: str, atoms: list[Atom]) -> str:
             pieces[0] = gap + pieces[0][1:]
             keep = False  # it was cut to the room that there is, if there is any
         for piece in pieces:
-            if used + len(piece) > fold and not (keep and used + len(piece) <= LIMIT):
+            length = len(piece)
+            if used + length > fold and not (keep and used + length <= LIMIT):
                 out.append("\r\n")
                 used = 0
-            if used + len(piece) > LIMIT:
-                raise HeaderError(
-                    f"{name} holds a word of {len(piece)} characters, which no line can hold.",
-                    f"Keep every word under {_LONG_WORD} characters (RFC 5322 §2.1.1).",
-                    field=name,
-                )
+                if length > LIMIT:
+                    raise HeaderError(
+                        f"{name} holds a word of {length} characters, which no line can hold.",
+                        f"Keep every word under {_LONG_WORD} characters (RFC 5322 §2.1.1).",
+                        field=name,
+                    )
             out.append(piece)
-            used += len(piece)
+            used += length
             keep = False
     out.append("\r\n")
     return "".join(out)

@@ -73,20 +73,21 @@ class _Composed:
     Not before: only the server decides which form it is, and a message is frozen, so nothing can change until then.
     """
 
-    __slots__ = ("_eight", "_seven", "message")
+    __slots__ = ("_eight", "_message", "_seven", "_stamp")
 
-    def __init__(self, message: Message) -> None:
-        self.message = message
+    def __init__(self, message: Message, stamp: tuple[str, str]) -> None:
+        self._message = message
+        self._stamp = stamp
         self._seven: Content | None = None
         self._eight: Content | None = None
 
     def content(self, eight_bit: bool) -> Content:
         if eight_bit:
             if self._eight is None:
-                self._eight = self.message.render(eight_bit=True)
+                self._eight = self._message.render(True, self._stamp)
             return self._eight
         if self._seven is None:
-            self._seven = self.message.render()
+            self._seven = self._message.render(False, self._stamp)
         return self._seven
 
     @property
@@ -168,10 +169,12 @@ def _of_message(
     if message.sender is None and sender:
         message = replace(message, sender=Address.of(sender))
     envelope = message.envelope() if to is None else None
-    stamped = message.stamped(now, token)
+    stamp = message.stamp(now, token)
     if envelope is None:
-        envelope = Envelope(stamped.sender, addresses(to), stamped.dsn, stamped.require_tls)
-    return MailObject(_changed(envelope, sender, None), stamped.message_id or "", _Composed(stamped))
+        envelope = Envelope(message.sender, addresses(to), message.dsn, message.require_tls)
+    if sender is not None:
+        envelope = _changed(envelope, sender, None)
+    return MailObject(envelope, stamp[1], _Composed(message, stamp))
 
 
 def _of_foreign(

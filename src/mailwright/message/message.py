@@ -102,9 +102,9 @@ class Message(Draft):
     keyword, naming the right one.
     """
 
-    __slots__ = ("_stamped",)
+    __slots__ = ("_stamp",)
 
-    _stamped: Message
+    _stamp: tuple[str, str] | None  # Date and Message-ID, of one that was rendered before anybody stamped it
 
     def __init__(
         self,
@@ -133,27 +133,28 @@ class Message(Draft):
             from mailwright.message.keywords import explain_unknown
 
             raise explain_unknown(unknown)
-        extra = checked_headers(headers)
+        extra = checked_headers(headers) if headers else ()
         super().__init__(
-            _one_address(sender),
-            _addresses("to", to),
+            _one_address(sender) if sender else None,
+            _addresses("to", to) if to else (),
             refuse_controls(subject, "subject"),
-            _body("text", text),
-            _body("html", _html_of(html)),
-            _attachments(attachments),
-            _inline(inline, html),
-            _addresses("cc", cc),
-            _addresses("bcc", bcc),
-            _addresses("reply_to", reply_to),
+            _body("text", text) if text is not None else None,
+            _body("html", _html_of(html)) if html is not None else None,
+            _attachments(attachments) if attachments is not None else (),
+            _inline(inline, html) if inline is not None else (),
+            _addresses("cc", cc) if cc else (),
+            _addresses("bcc", bcc) if bcc else (),
+            _addresses("reply_to", reply_to) if reply_to else (),
             extra,
-            checked_ids(in_reply_to, "in_reply_to"),
-            checked_ids(references, "references"),
-            _priority(priority, extra),
-            checked_date(date),
-            _one_id(message_id),
+            checked_ids(in_reply_to, "in_reply_to") if in_reply_to else (),
+            checked_ids(references, "references") if references else (),
+            _priority(priority, extra) if priority is not None else None,
+            checked_date(date) if date is not None else None,
+            _one_id(message_id) if message_id else None,
             dsn,
             bool(require_tls),
         )
+        object.__setattr__(self, "_stamp", None)
 
     @classmethod
     def parse(cls, raw: bytes | bytearray | str) -> Message:
@@ -170,14 +171,19 @@ class Message(Draft):
         """
         if self.date is not None and self.message_id is not None:
             return self
-        if hasattr(self, "_stamped"):
-            return self._stamped  # it was already shown to somebody with this Message-ID
         fields = {name: getattr(self, name) for name in fields_of(self)}
-        fields["date"] = self.date or date_text(now)
-        fields["message_id"] = self.message_id or new_message_id(token, self._sender().domain)
+        fields["date"], fields["message_id"] = self.stamp(now, token)
         made = object.__new__(Message)
         Draft.__init__(made, **fields)  # they were checked when they came in
         return made
+
+    def stamp(self, now: float, token: str) -> tuple[str, str]:
+        """The Date and the Message-ID that `stamped` would give the message."""
+        known: tuple[str, str] | None = getattr(self, "_stamp", None)  # a copy that was unpickled has not even None
+        if known is not None:
+            return known  # it was already shown to somebody with this Message-ID
+        date = self.date or date_text(now)
+        return date, self.message_id or new_message_id(token, self._sender().domain)
 
     def envelope(self) -> Envelope:
         """What the server is told: the sender, and everybody in to, cc and bcc.
@@ -186,14 +192,14 @@ class Message(Draft):
         """
         return Envelope(self._sender(), self.to + self.cc + self.bcc, self.dsn, self.require_tls)
 
-    def render(self, eight_bit: bool = False) -> Content:
+    def render(self, eight_bit: bool = False, stamp: tuple[str, str] | None = None) -> Content:
         """The octets of the message; two renderings are equal.
 
         A message without Date or Message-ID gets them once, at the first rendering. `eight_bit`: the server
-        offers 8BITMIME (RFC 6152) and nobody signs, so that bodies outside ASCII may go unencoded. Raises
-        `MessageError` without a sender.
+        offers 8BITMIME (RFC 6152) and nobody signs, so that bodies outside ASCII may go unencoded. `stamp`: the Date
+        and Message-ID that `stamp` gave. Raises `MessageError` without a sender.
         """
-        return render(self._with_stamp(), self._sender(), eight_bit)
+        return render(self, self._sender(), stamp or self._own_stamp(), eight_bit)
 
     def preview(self) -> str:
         """Show the message in the web browser; nothing in it runs, and nothing is fetched.
@@ -209,13 +215,13 @@ class Message(Draft):
             raise MessageError("The message has no sender.", 'Give one: Message(sender="ada@example.org", …).')
         return self.sender
 
-    def _with_stamp(self) -> Message:
-        if self.date is not None and self.message_id is not None:
-            return self
-        with _stamping:  # or two threads would make two messages of one
-            if not hasattr(self, "_stamped"):
-                object.__setattr__(self, "_stamped", self.stamped(*now_and_token()))
-            return self._stamped
+    def _own_stamp(self) -> tuple[str, str]:
+        stamp: tuple[str, str] | None = getattr(self, "_stamp", None)
+        if stamp is None:
+            with _stamping:  # or two threads would make two messages of one
+                stamp = self.stamp(*now_and_token())
+                object.__setattr__(self, "_stamp", stamp)
+        return stamp
 
     def _repr_html_(self) -> str:
         from mailwright.message.preview import notebook
@@ -245,9 +251,7 @@ def _shown(found: Any) -> str:
     return repr(found)
 
 
-def _one_address(given: AddressLike | None) -> Address | None:
-    if not given:
-        return None
+def _one_address(given: AddressLike) -> Address:
     try:
         return Address.of(given)
     except AddressError as problem:
@@ -255,8 +259,6 @@ def _one_address(given: AddressLike | None) -> Address | None:
 
 
 def _addresses(field: str, given: Addresses) -> tuple[Address, ...]:
-    if not given:
-        return ()
     try:
         return addresses(given)
     except AddressError as problem:
@@ -268,9 +270,7 @@ def _placed(problem: AddressError, field: str) -> AddressError:
     return AddressError(f"{field}: {problem.what}", problem.advice, text=problem.text, position=problem.position)
 
 
-def _body(field: str, given: str | None) -> str | None:
-    if given is None:
-        return None
+def _body(field: str, given: str) -> str:
     if not isinstance(given, str):
         raise MessageError(f"{field} is {type(given).__name__}, not text.", "Give it as str.")
     if not given.isascii():
@@ -284,8 +284,8 @@ def _body(field: str, given: str | None) -> str | None:
     return given
 
 
-def _html_of(given: str | ShowsHTML | None) -> str | None:
-    if given is None or isinstance(given, str):
+def _html_of(given: str | ShowsHTML) -> str:
+    if isinstance(given, str):
         return given
     show = getattr(given, "_repr_html_", None)
     if show is None:
@@ -298,16 +298,16 @@ def _html_of(given: str | ShowsHTML | None) -> str | None:
     return found
 
 
-def _attachments(given: Attachables | None) -> tuple[Attachment, ...]:
-    if given is None or (isinstance(given, (tuple, list)) and not given):
+def _attachments(given: Attachables) -> tuple[Attachment, ...]:
+    if isinstance(given, (tuple, list)) and not given:
         return ()
     from mailwright.message.attachment import attachments
 
     return attachments(given)
 
 
-def _inline(given: Attachables | None, html: object) -> tuple[Attachment, ...]:
-    if given is None or (isinstance(given, (tuple, list)) and not given):
+def _inline(given: Attachables, html: object) -> tuple[Attachment, ...]:
+    if isinstance(given, (tuple, list)) and not given:
         return ()
     from mailwright.message.attachment import inline_parts
 
@@ -317,9 +317,7 @@ def _inline(given: Attachables | None, html: object) -> tuple[Attachment, ...]:
     return found
 
 
-def _priority(given: str | None, extra: Iterable[tuple[str, str]]) -> str | None:
-    if given is None:
-        return None
+def _priority(given: str, extra: Iterable[tuple[str, str]]) -> str:
     if given not in _PRIORITIES:
         raise HeaderError(f"priority={given!r} is not known.", "Use high, normal or low.", field="priority")
     for name, _ in extra:
@@ -328,7 +326,7 @@ def _priority(given: str | None, extra: Iterable[tuple[str, str]]) -> str | None
     return given
 
 
-def _one_id(given: str | None) -> str | None:
+def _one_id(given: str) -> str | None:
     found = checked_ids(given, "message_id")
     if len(found) > 1:
         raise HeaderError("message_id holds several identifiers.", "Give one.", field="message_id")

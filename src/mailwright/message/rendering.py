@@ -9,87 +9,108 @@ from mailwright.message.tree import Multipart, Part, text_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from mailwright.message.attachment import Attachment
     from mailwright.message.content import Stream
     from mailwright.message.message import Message
     from mailwright.words.address import Address
+
+    Stamp = tuple[str, str]  # Date and Message-ID
 
 _MARK_LIMIT = 40  # characters; a whole boundary has at most 70 (RFC 2046 §5.1.1)
 _RAW = ("7bit", "8bit")
 _PRIORITY = {"high": "1", "low": "5"}
 
 
-def render(message: Message, sender: Address, eight_bit: bool) -> Content:
-    """The octets of a message that has its Date and Message-ID; 8-bit bodies only if `eight_bit` allows."""
-    tree = structure(message, eight_bit)
-    mark = _mark(message.message_id or "", tree) if isinstance(tree, Multipart) else ""
-    fields = [*header_fields(message, sender), ("MIME-Version", "MIME-Version: 1.0\r\n")]
-    head = "".join([field for _, field in fields]) + tree.fields(mark)
-    verify(head, [*[name for name, _ in fields], *tree.names])
+def render(message: Message, sender: Address, stamp: Stamp, eight_bit: bool) -> Content:
+    """The octets of a message with the Date and Message-ID of its `stamp`; 8-bit bodies only if `eight_bit` allows."""
+    tree, leaves = structure(message, eight_bit)
+    mark = _mark(stamp[1], leaves) if isinstance(tree, Multipart) else ""
+    names, fields = header_fields(message, sender, stamp)
+    fields += ("MIME-Version: 1.0\r\n", tree.fields(mark))
+    head = "".join(fields)
+    verify(head, [*names, "MIME-Version", *tree.names])
     pieces: list[bytes | Stream] = [f"{head}\r\n".encode()]
     tree.write(mark, pieces)
-    raw = any(part.encoding == "8bit" for part in tree.parts())
-    return Content(_joined(pieces), eight_bit=raw, utf8=not head.isascii())
+    raw = "8bit" in [leaf.encoding for leaf in leaves]
+    # Each piece is ours: fields that were verified, bodies of `transfer`, delimiters.
+    return Content(_joined(pieces), eight_bit=raw, utf8=not head.isascii(), checked=True)
 
 
-def header_fields(message: Message, sender: Address) -> list[tuple[str, str]]:
-    """The fields about the message, each with its name and as it is written."""
-    fields = [("Date", f"Date: {message.date}\r\n"), ("From", mailboxes("From", (sender,)))]
+def header_fields(message: Message, sender: Address, stamp: Stamp) -> tuple[list[str], list[str]]:
+    """The names of the fields about the message, and the fields as they are written."""
+    date, message_id = stamp
+    names, fields = ["Date", "From"], [f"Date: {date}\r\n", mailboxes("From", (sender,))]
     for name, found in (("To", message.to), ("Cc", message.cc), ("Reply-To", message.reply_to)):
         if found:
-            fields.append((name, mailboxes(name, found)))
-    fields.append(("Subject", unstructured("Subject", message.subject)))
-    fields.append(("Message-ID", f"Message-ID: {message.message_id}\r\n"))
+            names.append(name)
+            fields.append(mailboxes(name, found))
+    names += ("Subject", "Message-ID")
+    fields += (unstructured("Subject", message.subject), f"Message-ID: {message_id}\r\n")
     if message.in_reply_to:
-        fields.append(("In-Reply-To", identifiers("In-Reply-To", message.in_reply_to)))
+        names.append("In-Reply-To")
+        fields.append(identifiers("In-Reply-To", message.in_reply_to))
     # RFC 5322 §3.6.4: a reply names at least its parent in References too, by which readers make threads.
     if references := message.references or message.in_reply_to:
-        fields.append(("References", identifiers("References", references)))
+        names.append("References")
+        fields.append(identifiers("References", references))
     if message.priority in _PRIORITY:
-        fields.append(("X-Priority", f"X-Priority: {_PRIORITY[message.priority]}\r\n"))
-        fields.append(("Importance", f"Importance: {message.priority}\r\n"))
-    fields += [(name, written(name, text)) for name, text in message.headers]
-    return fields
+        names += ("X-Priority", "Importance")
+        fields += (f"X-Priority: {_PRIORITY[message.priority]}\r\n", f"Importance: {message.priority}\r\n")
+    for name, text in message.headers:
+        names.append(name)
+        fields.append(written(name, text))
+    return names, fields
 
 
-def structure(message: Message, eight_bit: bool) -> Part | Multipart:
-    """The parts, under as few levels as say what belongs together."""
+def structure(message: Message, eight_bit: bool) -> tuple[Part | Multipart, list[Part]]:
+    """The parts, under as few levels as say what belongs together; and the parts alone."""
+    leaves: list[Part] = []
     bodies: list[Part | Multipart] = []
     text, html = message.text, message.html
     if html is not None and text is None:
+        text = _derived(html)
+    if text or (html is None and not message.attachments):
+        leaves.append(text_part("plain", text or "", eight_bit))
+        bodies.append(leaves[0])
+    if html is not None:
+        shown = [text_part("html", html, eight_bit), *_attached(message.inline, eight_bit)]
+        leaves += shown
+        bodies.append(Multipart("related", shown) if len(shown) > 1 else shown[0])
+    if len(bodies) == 2:
+        bodies = [Multipart("alternative", bodies)]
+    attached = _attached(message.attachments, eight_bit)
+    leaves += attached
+    bodies += attached
+    return (bodies[0] if len(bodies) == 1 else Multipart("mixed", bodies)), leaves
+
+
+def _derived(html: str) -> str:
+    """The text of a message that has only HTML; for a newsletter it is derived once."""
+    from mailwright.message.kept import keep, kept
+
+    text = kept(html, ("text",), str)
+    if text is None:
         from mailwright.message.markup.text import text_from_html
 
         text = text_from_html(html)
-    if text:
-        bodies.append(text_part("plain", text, eight_bit))
-    if html is not None:
-        shown: Part | Multipart = text_part("html", html, eight_bit)
-        if message.inline:
-            shown = Multipart("related", [shown, *_attached(message.inline, eight_bit)])
-        bodies.append(shown)
-    if len(bodies) == 2:
-        bodies = [Multipart("alternative", bodies)]
-    if message.attachments:
-        bodies += _attached(message.attachments, eight_bit)
-    if len(bodies) > 1:
-        return Multipart("mixed", bodies)
-    return bodies[0] if bodies else text_part("plain", "", eight_bit)
+        keep(html, ("text",), text, len(text))
+    return text
 
 
-def _attached(found: Iterable[Attachment], eight_bit: bool) -> list[Part]:
+def _attached(found: tuple[Attachment, ...], eight_bit: bool) -> list[Part]:
+    if not found:
+        return []
     from mailwright.message.attached import attached_part  # most messages need none of it
 
     return [attached_part(one, eight_bit) for one in found]
 
 
-def _mark(message_id: str, tree: Multipart) -> str:
+def _mark(message_id: str, leaves: list[Part]) -> str:
     """What makes this message's boundaries its own: derived from its Message-ID, and nowhere in a body."""
     left = message_id[1:].partition("@")[0]
     mark = (left if left.isalnum() else "".join(filter(str.isalnum, left)))[:_MARK_LIMIT]
     # Only a body that is written as it is can hold a boundary: neither base64 nor quoted-printable has "=_".
-    raw = [part.body for part in tree.parts() if isinstance(part.body, bytes) and part.encoding in _RAW]
+    raw = [leaf.body for leaf in leaves if leaf.encoding in _RAW and isinstance(leaf.body, bytes)]
     while any(mark.encode() in body for body in raw):
         from hashlib import sha256  # a body that held the next mark too would have to hold its own hash
 
@@ -99,6 +120,13 @@ def _mark(message_id: str, tree: Multipart) -> str:
 
 def _joined(pieces: list[bytes | Stream]) -> list[bytes | Stream]:
     """Neighbouring octets in one piece, and CRLF at the end."""
+    last = pieces[-1]
+    if not isinstance(last, bytes) or (last and not last.endswith(b"\r\n")):
+        pieces.append(b"\r\n")
+    try:
+        return [b"".join(pieces)]  # type: ignore[arg-type]
+    except TypeError:  # there is a stream among them
+        pass
     joined: list[bytes | Stream] = []
     held: list[bytes] = []
     for piece in pieces:
@@ -107,7 +135,5 @@ def _joined(pieces: list[bytes | Stream]) -> list[bytes | Stream]:
         else:
             joined += (b"".join(held), piece)
             held = []
-    last = b"".join(held)
-    if not last.endswith(b"\r\n"):
-        last += b"\r\n"
-    return [*joined, last]
+    joined.append(b"".join(held))
+    return joined

@@ -69,7 +69,7 @@ class StoredFile:
     Symbolic links are followed: whoever names one means what it points to.
     """
 
-    __slots__ = ("_state", "path", "size")
+    __slots__ = ("path", "size", "state")
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -88,7 +88,7 @@ class StoredFile:
                 f"{path!r} can't be attached: {reason}.", "Check the path and its permissions."
             ) from problem
         self.size = found.st_size
-        self._state = _state(found)
+        self.state = _state(found)
 
     def blocks(self, length: int) -> Iterator[bytes]:
         """The file's octets in blocks of `length`; only the last may be shorter."""
@@ -106,13 +106,24 @@ class StoredFile:
                         self._compare(os.fstat(file.fileno()))
                     yield block
         except OSError as problem:
-            raise MessageError(
-                f"The attachment {self.path} can't be read any more: {problem.strerror or problem}.",
-                "The message was not sent; attach the file again.",
-            ) from problem
+            raise self._unreadable(problem) from problem
+
+    def check(self) -> None:
+        """See that the file can be read and is what it was. Raises `MessageError`."""
+        try:
+            with open(self.path, "rb") as file:
+                self._compare(os.fstat(file.fileno()))
+        except OSError as problem:
+            raise self._unreadable(problem) from problem
+
+    def _unreadable(self, problem: OSError) -> MessageError:
+        return MessageError(
+            f"The attachment {self.path} can't be read any more: {problem.strerror or problem}.",
+            "The message was not sent; attach the file again.",
+        )
 
     def _compare(self, now: os.stat_result) -> None:
-        if _state(now) != self._state:
+        if _state(now) != self.state:
             self._changed("its size, time or identity is another")
 
     def _changed(self, how: str) -> NoReturn:
@@ -122,10 +133,10 @@ class StoredFile:
         )
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, StoredFile) and (self.path, self._state) == (other.path, other._state)
+        return isinstance(other, StoredFile) and (self.path, self.state) == (other.path, other.state)
 
     def __hash__(self) -> int:
-        return hash((self.path, self._state))
+        return hash((self.path, self.state))
 
 
 class OpenFile:

@@ -27,9 +27,18 @@ def now_and_token() -> tuple[float, str]:
 
 def date_text(now: float) -> str:
     """The value of a Date field for `now`, in seconds since 1970, in UTC."""
-    t = time.gmtime(now)
-    day = f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
-    return f"{day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
+    global _latest
+    second = now // 1
+    known, text = _latest
+    if known != second:  # once a second, however many messages are written in it
+        t = time.gmtime(now)
+        day = f"{_DAYS[t.tm_wday]}, {t.tm_mday:02} {_MONTHS[t.tm_mon - 1]} {t.tm_year:04}"
+        text = f"{day} {t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02} +0000"
+        _latest = second, text
+    return text
+
+
+_latest: tuple[float, str] = (0, "Thu, 01 Jan 1970 00:00:00 +0000")
 
 
 def message_id(token: str, domain: str) -> str:

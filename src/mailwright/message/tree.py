@@ -15,32 +15,47 @@ from __future__ import annotations
 
 from mailwright.message.headers import verify
 from mailwright.message.transfer import encoded_text
+from mailwright.words.remember import remember
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from mailwright.message.content import Stream
 
+    Head = tuple[str, tuple[str, ...]]
+
+_WORTH_KEEPING = 1 << 12  # characters of a body; to encode a shorter one costs little more than to look for it
+_TYPE = "Content-Type"
+_HEADS = 100  # heads of parts that are remembered: those of texts, and of files of the same name and type
+
+_openings: dict[Head, bytes] = {}
+_text_heads: dict[tuple[str, str], Head] = {}
+
 
 class Part:
-    """A leaf: its header fields, their names, and its body, encoded."""
+    """A leaf: its header fields with their names, and its body, encoded."""
 
-    __slots__ = ("body", "encoding", "head", "names")
+    __slots__ = ("body", "encoding", "head")
 
-    def __init__(self, head: str, names: tuple[str, ...], encoding: str, body: bytes | Stream) -> None:
-        self.head = f"{head}Content-Transfer-Encoding: {encoding}\r\n"
-        self.names = (*names, "Content-Transfer-Encoding")
+    def __init__(self, head: Head, encoding: str, body: bytes | Stream) -> None:
+        self.head = head
         self.encoding = encoding
         self.body = body
 
-    def parts(self) -> Iterator[Part]:
-        """This part alone."""
-        yield self
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the Content fields."""
+        return self.head[1]
 
     def fields(self, mark: str) -> str:
         """The Content fields."""
-        return self.head
+        return self.head[0]
+
+    def opening(self, mark: str) -> bytes:
+        """The Content fields in octets, checked, and the empty line behind them."""
+        head = self.head
+        return _openings.get(head) or remember(_openings, _HEADS, head, _checked(*head))
 
     def write(self, mark: str, out: list[bytes | Stream]) -> None:
         """Append the body to `out`."""
@@ -52,16 +67,11 @@ class Multipart:
 
     __slots__ = ("children", "subtype")
 
-    names = ("Content-Type",)
+    names = (_TYPE,)
 
-    def __init__(self, subtype: str, children: list[Part | Multipart]) -> None:
+    def __init__(self, subtype: str, children: Sequence[Part | Multipart]) -> None:
         self.subtype = subtype
         self.children = children
-
-    def parts(self) -> Iterator[Part]:
-        """All leaves below."""
-        for child in self.children:
-            yield from child.parts()
 
     def boundary(self, mark: str) -> str:
         """No two levels have the same one, and "=_" never occurs in quoted-printable or base64."""
@@ -73,20 +83,49 @@ class Multipart:
         root = '; type="text/html"' if self.subtype == "related" else ""
         return f'Content-Type: multipart/{self.subtype}{root};\r\n boundary="{self.boundary(mark)}"\r\n'
 
+    def opening(self, mark: str) -> bytes:
+        """The Content fields in octets, checked, and the empty line behind them."""
+        return _checked(self.fields(mark), self.names)
+
     def write(self, mark: str, out: list[bytes | Stream]) -> None:
         """Append the body to `out`."""
-        boundary = self.boundary(mark)
-        opening = f"--{boundary}\r\n"
+        delimiter = b"\r\n--" + self.boundary(mark).encode()
+        line = delimiter[2:]  # the first one stands at the beginning of a line already
         for child in self.children:
-            head = child.fields(mark)
-            verify(head, child.names)
-            out.append(f"{opening}{head}\r\n".encode())
+            out += (line, b"\r\n", child.opening(mark))
             child.write(mark, out)
-            opening = f"\r\n--{boundary}\r\n"
-        out.append(f"\r\n--{boundary}--\r\n".encode())
+            line = delimiter
+        out += (delimiter, b"--\r\n")
+
+
+def _checked(head: str, names: tuple[str, ...]) -> bytes:
+    verify(head, names)
+    return f"{head}\r\n".encode()
 
 
 def text_part(subtype: str, text: str, eight_bit: bool) -> Part:
     """A body of text, ``text/plain`` or ``text/html``."""
+    if len(text) < _WORTH_KEEPING:
+        return _text_part(subtype, text, eight_bit)
+    from mailwright.message.kept import keep, kept
+
+    form = (subtype, eight_bit)
+    part = kept(text, form, Part)
+    if part is None:
+        part = _text_part(subtype, text, eight_bit)
+        keep(text, form, part, len(part.body) if isinstance(part.body, bytes) else 0)
+    return part
+
+
+def _text_part(subtype: str, text: str, eight_bit: bool) -> Part:
     encoding, body = encoded_text(text, eight_bit)
-    return Part(f"Content-Type: text/{subtype}; charset=utf-8\r\n", ("Content-Type",), encoding, body)
+    key = (subtype, encoding)
+    head = _text_heads.get(key) or remember(
+        _text_heads, _HEADS, key, complete(f"Content-Type: text/{subtype}; charset=utf-8\r\n", (_TYPE,), encoding)
+    )
+    return Part(head, encoding, body)
+
+
+def complete(fields: str, names: tuple[str, ...], encoding: str) -> Head:
+    """The head of a part: its fields, the one that says its transfer encoding, and their names."""
+    return f"{fields}Content-Transfer-Encoding: {encoding}\r\n", (*names, "Content-Transfer-Encoding")

@@ -113,7 +113,7 @@ def addresses(
     if isinstance(given, Address):
         return (given,)
     if isinstance(given, tuple) and len(given) == 2 and _is_pair(given):
-        return (_of_pair(given),)
+        return (Address.of(given),)
     if isinstance(given, (bytes, bytearray)) or not hasattr(given, "__iter__"):
         return (Address.of(given),)
     found: list[Address] = []

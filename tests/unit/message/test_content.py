@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailwright.message.content import Content
+from mailwright.message.message import Message
 from mailwright.message.source import Octets
 from mailwright.message.transfer import Base64Stream
 from mailwright.words.errors import MessageError
@@ -61,3 +62,30 @@ def test_what_the_server_must_offer(octets: str, eight_bit: bool, utf8: bool) ->
 def test_repr_says_how_much_and_what_it_needs() -> None:
     assert repr(Content.of(b"x")) == "<Content of 3 octets>"
     assert repr(Content.of("ü: ü\r\n\r\nü".encode())) == "<Content of 14 octets, needs 8BITMIME SMTPUTF8>"
+
+
+def test_who_knows_that_the_line_ends_were_checked() -> None:
+    assert Content.of(b"a\r\nb").checked
+    assert not Content((b"a\nb",)).checked
+
+
+awkward = st.text(st.sampled_from("a\r\n\t =.-\x00\x0b\x1b\x85é\u2028日😀"), max_size=60)
+
+
+@given(awkward, awkward, st.lists(st.binary(max_size=40)), st.booleans())
+def test_what_says_that_it_was_checked_is_sound(text: str, html: str, files: list[bytes], eight_bit: bool) -> None:
+    attached = {f"{number}.{('txt', 'bin', 'eml')[number % 3]}": data for number, data in enumerate(files)}
+    content = Message("ada@example.org", "bob@example.net", "x", text, html, attachments=attached).render(eight_bit)
+    octets = bytes(content)
+    assert content.checked
+    assert octets.count(b"\r\n") == octets.count(b"\n") == octets.count(b"\r")
+    assert octets.endswith(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "body"),
+    [("", b""), ("\n", b"\r\n"), ("x", b"x\r\n"), ("x\n", b"x\r\n"), ("x\n\n", b"x\r\n\r\n"), ("ä", b"w6Q=\r\n")],
+)
+def test_the_last_line_has_its_end_and_no_line_is_added(text: str, body: bytes) -> None:
+    octets = bytes(Message("ada@example.org", "bob@example.net", "x", text))
+    assert octets.partition(b"\r\n\r\n")[2] == body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from math import floor
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,12 @@ def test_seconds_become_a_date_in_utc(now: int) -> None:
     assert text.endswith(" +0000")
     assert parsedate_to_datetime(text).timestamp() == now
     assert checked_date(text) == text
+
+
+@given(st.lists(st.floats(-(10.0**9), 10.0**11), max_size=5))
+def test_the_second_in_which_a_moment_is(moments: list[float]) -> None:
+    for now in (*moments, *moments[-1:], *[now + 0.25 for now in moments]):
+        assert parsedate_to_datetime(date_text(now)).timestamp() == floor(now)
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), timezones=zones))

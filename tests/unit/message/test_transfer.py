@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import base64 as standard
 import quopri
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import pytest
 from hypothesis import example, given
@@ -18,6 +22,7 @@ from mailwright.message.transfer import (
     encoded,
     encoded_octets,
     encoded_text,
+    ends_in_crlf,
     identity,
 )
 from tests.unit.message.reading import back, text_of
@@ -141,3 +146,40 @@ class TestBase64:
     def test_the_shorter_of_two(self) -> None:
         assert encoded(b"\xff" * 90, b"")[0] == "base64"
         assert encoded(b"plain, but for one \xff at its end", b"")[0] == "quoted-printable"
+
+
+class TestLineEnds:
+    @given(st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b"\r\n", b"."]), max_size=12).map(b"".join))
+    def test_every_one_is_whole(self, data: bytes) -> None:
+        assert ends_in_crlf(data) == (re.search(rb"\r(?!\n)|(?<!\r)\n", data) is None)
+
+
+ENCODE = """
+import sys
+if {hidden}:
+    sys.modules["pybase64"] = None
+from base64 import b64decode
+from mailwright.message.source import Octets
+from mailwright.message.transfer import Base64Stream, base64
+data = bytes(range(251)) * 40_000
+small = base64(data[:1000])
+print("pybase64" in sys.modules)
+large = b"".join(Base64Stream(Octets(data)).chunks())
+print(sys.modules.get("pybase64") is not None)
+print(b64decode(large) == data and large == base64(data) and base64(data[:1000]) == small)
+print({{len(line) for line in large.split(b"\\r\\n")[:-1]}})
+"""
+
+
+class TestQuickEncoder:
+    def answers(self, hidden: bool) -> list[str]:
+        code = ENCODE.format(hidden=hidden)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.splitlines()
+
+    def test_it_is_loaded_when_much_is_encoded_and_changes_nothing(self) -> None:
+        there = find_spec("pybase64") is not None
+        assert self.answers(hidden=False) == ["False", str(there), "True", "{76}"]
+
+    def test_without_it(self) -> None:
+        assert self.answers(hidden=True) == ["True", "False", "True", "{76}"]

@@ -1,4 +1,4 @@
-"""Public names that load when they are used (PEP 562)."""
+"""What loads when it is used: public names (PEP 562), and the explanation of an error, which lives on a floor above."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
+
+    from mailwright.diagnose.diagnosis import Diagnosis as Diagnosis
 
 
 def lazily(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
@@ -23,3 +25,13 @@ def lazily(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         return found
 
     return load
+
+
+def diagnosis_of(error: Exception) -> Diagnosis | None:
+    """What `mailwright.diagnose` says of an error; `None` where that floor or its data is missing."""
+    try:
+        from mailwright.diagnose.explain import explain
+
+        return explain(error)
+    except Exception:  # who asks is about to show an error, and must not be given another one
+        return None

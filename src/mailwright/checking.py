@@ -146,8 +146,11 @@ def _case_of_settings(
 
 def _speaks_of(settings: Settings, sender: Address) -> bool:
     """Whether mail of `sender` goes through these settings: they name him, or nobody in particular."""
+    from mailwright.mailer.catching import CATCH
     from mailwright.words.address import Address
 
+    if CATCH in (settings.origins["host"], settings.origins["path"]):
+        return False  # no server is configured but the inbox that catches
     login = settings.described.login
     users = [login.user] if login is not None else []
     named = [Address.parse(settings.sender).spec] if settings.sender is not None else []
@@ -208,7 +211,7 @@ async def _case_of_address(
     if password is not None:
         server = found.with_login(password)
     origin = f"what is known of {found.provider.title}" if found.provider is not None else found.evidence
-    return Case(sender.spec, server, sender, found.provider, origin)
+    return Case(sender.spec, server, sender, found.provider, origin, remarks=_caught(server))
 
 
 def _adjusted(case: Case, ports: tuple[int, ...], selectors: tuple[str, ...], timeout: float) -> Case:

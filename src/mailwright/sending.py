@@ -54,10 +54,8 @@ def send(
     settings = _settings(server, account, sender, password, message)
     from mailwright.mailer.sync import Mailer
 
-    found = settings.for_mail
-    mail, given = _measured(message, sender, envelope_to, found, settings)
-    with Mailer(found, sender=settings.sender) as mailer:
-        return mailer.send(mail, **given)
+    with Mailer(settings.for_mail, sender=settings.sender) as mailer:
+        return mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
 
 
 async def send_async(
@@ -93,9 +91,8 @@ async def send_async(
     # The password may come from a command or the keyring: that must not hold up the event loop.
     loop = running()
     found = await loop.run(_ask(lambda: settings.for_mail), loop.Link())
-    mail, given = _measured(message, sender, envelope_to, found, settings)
     async with AsyncMailer(found, sender=settings.sender) as mailer:
-        return await mailer.send(mail, **given)
+        return await mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
 
 
 def _message(
@@ -141,21 +138,6 @@ def _envelope_sender(message: Any, sender: Any) -> Any:
     from mailwright.message.message import Message
 
     return None if isinstance(message, Message) else sender
-
-
-def _measured(message: Any, sender: Any, to: Any, server: Server, settings: Settings) -> tuple[Any, dict[str, Any]]:
-    """The message and what is said beside it; held against the limits of the server's provider, if that is known."""
-    from mailwright.mailer.known import is_known
-
-    given = {"sender": _envelope_sender(message, sender), "to": to}
-    if not is_known(server):
-        return message, given
-    from mailwright.mailer.outgoing import outgoing_mail
-    from mailwright.mailer.preparing import measure
-
-    mail = outgoing_mail(message, given["sender"], to, default_sender=settings.sender)
-    measure(server, mail)
-    return mail, {}
 
 
 async def _ask(act: Callable[[], Server]) -> Server:

@@ -53,6 +53,8 @@ def _found(address: Address) -> Ways:
     from mailwright.mailer.finding import server_for
 
     found = server_for(address, confirm=_confirmed)
+    if not (found.trusted or found.confirmed):
+        raise ConfigError(*found.doubt)
     server, place = found.server, {"host": found.host, "user": found.user}
     if found.provider is not None:
         return Ways(server, found.user, found.provider, place)

@@ -3,7 +3,8 @@
 Nothing is connected, no command is run and no key ring is asked; secrets are shown as ***. The first of these
 that names a server, or an address with its password, counts, and it alone: --server, --account, the environment
 (MAILWRIGHT_URL, SMTP_HOST … or SENDER_EMAIL with EMAIL_PASSWORD), the file of --env-file, the user's config.toml, the
-system's. What it leaves open comes from what is known of the provider (mailwright providers).
+system's. What it leaves open comes from what is known of the provider (mailwright providers). While MAILWRIGHT_CATCH
+catches mail, the last lines say so.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from mailwright.mailer.catching import Catch
     from mailwright.mailer.settings import Settings
     from mailwright.words.server import Server
 
@@ -53,20 +55,25 @@ def run(arguments: argparse.Namespace) -> int:
     if problem:
         print(f"mailwright config: {problem}", file=sys.stderr)
         return USAGE
+    from mailwright.mailer.catching import catch_in
     from mailwright.mailer.files import config_places, exists
     from mailwright.mailer.settings import resolve
 
     settings = resolve(server=arguments.server, account=arguments.account, dotenv=arguments.env_file)
+    catch = catch_in()
     rows = list(_rows(settings))
     url = None if settings.finding else url_of(settings.described)
     if arguments.json:
         values = {name: {"value": shown, "origin": origin} for name, shown, origin in rows}
-        print(json.dumps({"url": url, "remarks": settings.remarks, **values}))
+        caught = {"by": str(catch.server), "except": sorted(catch.allowed)} if catch else None
+        print(json.dumps({"url": url, "remarks": settings.remarks, "caught": caught, **values}))
         return 0
     _print_table(rows)
     print()
     for remark in settings.remarks:
-        print(f"Put right: {visible(remark, 500)}")
+        print(f"Note: {visible(remark, 500)}")
+    if catch is not None:
+        print(visible(_told_of(catch, settings), 1000))
     print(f"As a URL: {visible(url, 1000)}" if url else f"To look it up now: mailwright providers {settings.finding}")
     for path in config_places(os.environ):
         print(f"A config.toml may stand at {visible(path, 300)}{'' if exists(path) else ' (there is none)'}")
@@ -79,6 +86,16 @@ def _misuse(arguments: argparse.Namespace) -> str:
     if arguments.stray:
         return "takes no words without an option; a server is given as --server URL, without a password."
     return ""
+
+
+def _told_of(catch: Catch, settings: Settings) -> str:
+    """Where mail goes while it is caught."""
+    from mailwright.mailer.catching import CATCH
+
+    says = f"{CATCH} is set: mail goes to {catch.server}"
+    if settings.origins["host"] == CATCH or settings.origins["path"] == CATCH:
+        return f"{says}. No other server is configured."
+    return f"{says} instead" + (f", except for {', '.join(sorted(catch.allowed))}." if catch.allowed else ".")
 
 
 def _rows(settings: Settings) -> Iterator[tuple[str, str | None, str]]:

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Check, and print the report; give the exit code."""
     from mailwright.cli import complain, tell
-    from mailwright.words.errors import MailError
+    from mailwright.words.errors import AddressError, MailError
 
     problem = _misuse(arguments)
     if problem:
@@ -67,12 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         checkup = _check(arguments, None if arguments.json else _Report(_shower()).grow)
     except MailError as error:
+        code = USAGE if isinstance(error, AddressError) else code_for(error)
         if arguments.json:
             import json
 
             facts = {"error": type(error).__name__, "what": error.what, "advice": error.advice}
-            tell(json.dumps({**facts, "exit_code": code_for(error)}))
-        raise
+            tell(json.dumps({**facts, "exit_code": code}))
+        complain(str(error))
+        return code
     code = _code(checkup)
     if arguments.json:
         import json

@@ -87,20 +87,26 @@ def run(arguments: argparse.Namespace) -> int:
     from mailwright.cli.asking import way_in
     from mailwright.mailer.files import located
     from mailwright.words.address import Address
+    from mailwright.words.errors import AddressError
 
     problem = _misuse(arguments)
+    try:
+        address = Address.parse(arguments.address)
+    except AddressError as error:
+        problem = problem or str(error)
     if problem:
         complain(f"{problem} See mailwright login --help.", "mailwright login")
         return USAGE
-    address = Address.parse(arguments.address)
+    with_client = bool(arguments.client_id or arguments.client_file or arguments.service_account)
     ways = way_in(address, arguments.server)
+    if not with_client:
+        _refuse_password(ways.provider)
     file = located(arguments.file, os.path.join(os.getcwd(), "here")) if arguments.file else ""
     store = _Store(arguments.name or address.spec, ways, file)
     store.check()
-    if not (arguments.client_id or arguments.client_file or arguments.service_account):
+    if not with_client:
         from mailwright.cli.asking import password
 
-        _refuse_password(ways.provider)
         secret = password(ways.provider, ways.user)
         if not arguments.no_check:
             _try(ways, password=secret)
@@ -266,8 +272,8 @@ def _try(ways: Ways, **credential: Any) -> None:
 
 
 def _nothing_stored(problem: MailError) -> None:
-    untried = " Nothing was stored; --no-check stores it untried." if getattr(problem, "temporary", False) else ""
-    problem.advice = f"{problem.advice}{untried or ' Nothing was stored.'}".strip()
+    untried = "; --no-check stores it untried" if getattr(problem, "temporary", False) else ""
+    problem.what = f"{problem.what} Nothing was stored{untried}."
 
 
 # Storing

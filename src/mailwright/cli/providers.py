@@ -2,6 +2,7 @@
 
 mailwright providers                    all of them
 mailwright providers gmail              one, by its name, domain or server
+mailwright providers smtp.live.com      what an old or wrong name of a server should be today
 mailwright providers ada@example.org    the server for an address; a domain of your own is looked up (extra dns)
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from mailwright.providers.catalog import Alias
     from mailwright.providers.found import Found
     from mailwright.providers.provider import Provider
 
@@ -35,8 +37,12 @@ def run(arguments: argparse.Namespace) -> int:
     what = " ".join(arguments.what).strip()
     if "@" in what:
         return _address(what, arguments.json)
-    from mailwright.providers.catalog import everything, named
+    from mailwright.providers.catalog import alias, everything, named
 
+    known = alias(what) if what else None
+    if known is not None:
+        _alias(known, arguments.json)
+        return 0
     found = named(what) if what else everything()
     if not found:
         complain(f"no provider is known by that name. {_meant(what)}", "mailwright providers")
@@ -50,16 +56,38 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _address(address: str, as_json: bool) -> int:
-    from mailwright.mailer.finding import server_for
+def _alias(known: Alias, as_json: bool) -> None:
+    """What to use in place of a historic or wrong host name, and why."""
+    from mailwright.providers.catalog import by_host
+    from mailwright.providers.telling import tell_alias
 
-    found = server_for(address)
+    provider = by_host(known.use) if known.use else None
+    if as_json:
+        told = {"host": known.host, "use": known.use or None, "why": known.why, "certainty": known.certainty}
+        _tell_json({"host_alias": told, "providers": [_row(provider)] if provider is not None else []})
+        return
+    _lines([tell_alias(known), *(["", *_about(provider)] if provider is not None else [])])
+
+
+def _address(address: str, as_json: bool) -> int:
+    from mailwright.cli import complain
+    from mailwright.mailer.finding import server_for
+    from mailwright.words.errors import AddressError
+
+    try:
+        found = server_for(address)
+    except AddressError as problem:
+        complain(str(problem), "mailwright providers")
+        return USAGE
     if as_json:
         _tell_json(_facts(found))
         return 0
     lines = list(_tell(found))
     if found.provider is not None:
-        lines += ["", *list(_about(found.provider, found.address.spec))[1:]]
+        from mailwright.providers.telling import BOTH_RIGHT
+
+        more = list(_about(found.provider, found.address.spec))[1:]
+        lines += ["", *(line for line in more if line != BOTH_RIGHT or line not in lines)]
     _lines(lines)
     return 0
 

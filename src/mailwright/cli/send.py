@@ -251,16 +251,12 @@ def _print_message(arguments: argparse.Namespace, message: Message) -> int:
 def _send(arguments: argparse.Namespace, message: Message, settings: Settings | None) -> int:
     from mailwright.cli import complain
     from mailwright.cli.progress import Upload
-    from mailwright.mailer.known import is_known
     from mailwright.mailer.outgoing import outgoing_mail
-    from mailwright.mailer.preparing import measure
     from mailwright.mailer.sync import Mailer
     from mailwright.words.errors import DeliveryError, MailError, MessageError, RecipientsRefused
 
     assert settings is not None  # only a message that is looked at goes without
     upload, server = Upload(outgoing_mail(message, None, None)), settings.for_mail
-    if is_known(server):
-        measure(server, upload.mail)
     try:
         with upload, Mailer(server) as mailer:
             receipt = mailer.send(upload.mail)

@@ -128,6 +128,8 @@ def _numbers(error: BaseException) -> frozenset[str]:
     """The error numbers of an `OSError`, with the names that the system has for them."""
     from errno import errorcode
 
+    if any(cls.__name__ == "SSLError" for cls in type(error).__mro__):
+        return frozenset()  # its numbers are those of OpenSSL
     found = [getattr(error, "errno", None), getattr(error, "winerror", None)]
     numbers = {str(number) for number in found if isinstance(number, int)}
     named = {errorcode[number] for number in found if isinstance(number, int) and number in errorcode}

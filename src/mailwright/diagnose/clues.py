@@ -6,7 +6,7 @@ import re
 
 from mailwright.diagnose.failure import Failure
 from mailwright.diagnose.knowledge import knowledge
-from mailwright.diagnose.replies import codes_in, without_repetition
+from mailwright.diagnose.replies import codes_in, with_codes, without_repetition
 from mailwright.words.value import replace
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ _HOST = re.compile(
     r"\b((?:smtp|mail|mx|relay|send|out|email|mailout|submission)[\w-]{0,30}(?:\.[\w-]{1,40}){1,4})\b", re.IGNORECASE
 )
 #: A setting that is named after a failure.
-_SETTING = re.compile(r"\b[a-z_]{0,20}(?:time_?out|delays?|retries)['\"]?[ =:]{1,3}[0-9.]{1,12}\b", re.IGNORECASE)
+_SETTING = re.compile(r"\b[a-z_]{0,20}(?:time_?out|delays?|retries)['\"]?[ =:>]{1,4}[0-9.]{1,12}\b", re.IGNORECASE)
 _DSN_TYPE = re.compile(r"\b(?:smtp|lmtp|x-[a-z]{2,12}); ?(?=[245])", re.IGNORECASE)  # RFC 3464: "smtp; 550 …"
 _RETURNED = re.compile(r"^\s*\{['\"][^'\"\n]{1,320}@[^'\"\n]{1,255}['\"]: ?\([2-5][0-9][0-9],")
 #: Which of several phases that a text names is believed: what ends a talk is told with the step in which it ended, and
@@ -90,26 +90,32 @@ def phase_of_functions(functions: Iterable[str]) -> str:
     return ""
 
 
+_WORDS_THAT_TELL = 3  # a phrase of so many words stands for one phase, whatever else is named
 _TLS = {"tls-not-spoken", "tls-eof", "tls-version", "tls-handshake-refused", "cert-refused", "tls-error"}
 _SURE = ("do_handshake", "wrap_socket", "getaddrinfo", "create_connection", "starttls")
 
 
-def enriched(failure: Failure, functions: tuple[str, ...] = ()) -> tuple[Failure, dict[int, int]]:
+def enriched(
+    failure: Failure, functions: tuple[str, ...] = (), *, loosely: bool = False
+) -> tuple[Failure, dict[int, int]]:
     """The failure with all that its text tells, and the signs (as places in `Knowledge.signs`) whose words stand in
-    it, with their length. What is known already stays.
+    it, with their length. What is known already stays. `loosely` means `PhraseBook.find`.
     """
     known = knowledge()
-    codes = codes_in(failure.text)
+    said = with_codes(failure.text)
+    codes = codes_in(said)
     code = failure.code or codes.code
     enhanced = failure.enhanced or codes.enhanced
-    words = without_repetition(_DSN_TYPE.sub("", _SETTING.sub(" ", failure.text)), code, enhanced)
-    meanings = known.book.find(words)
+    words = without_repetition(_DSN_TYPE.sub("", _SETTING.sub(" ", said)), code, enhanced)
+    meanings = known.book.find(words, loosely=loosely)
     signs = {meaning: words for meaning, words in meanings.items() if isinstance(meaning, int)}
     told: dict[str, dict[str, int]] = {"symptom": {}, "phase": {}, "provider": {}}
     for meaning, length in meanings.items():
         if isinstance(meaning, tuple):
             told[meaning[0]][meaning[1]] = length
     symptoms = set(told["symptom"]) | _symptoms_of(failure)
+    if "timeout" in symptoms:
+        symptoms.discard("disconnected")  # who waited in vain closes the connection
     phase = failure.phase or phase_of_functions(functions) or _phase_told(told["phase"], symptoms, code)
     names = failure.names
     if _RETURNED.match(failure.text):
@@ -145,6 +151,9 @@ def _phase_told(told: dict[str, int], symptoms: set[str], code: int) -> str:
         return "auth"
     if not code and "tls" in told and symptoms & _TLS:
         return "tls"
+    longest = max(told, key=lambda phase: told[phase], default="")
+    if told.get(longest, 0) >= _WORDS_THAT_TELL:
+        return longest
     for phase in _TELLING:
         if phase in told and not (phase == "connect" and code):
             return phase

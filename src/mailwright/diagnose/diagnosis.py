@@ -63,7 +63,8 @@ class Diagnosis:
             lines.append(f"  {'Most likely' if number == 0 else 'Or'}: {cause}.")
         if self.fix:
             lines.append(f"What to do: {self.fix}")
-        lines.append(f"Again? {RETRIES[self.retry]}{_pause(self.wait)}")
+        if self.kind != "unknown":
+            lines.append(f"Again? {RETRIES[self.retry]}{_pause(self.wait)}")
         if self.evidence:
             lines.append(f"Seen: {self.evidence}")
         if self.link:

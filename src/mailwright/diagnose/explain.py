@@ -62,8 +62,7 @@ def explain(
         return _of_our_side(anything)
     judged = []
     for failure, functions in _failures(anything):
-        failure, worded = enriched(_with(failure, given), functions)
-        verdict = verdict_on(failure, worded)
+        failure, verdict = _judged(_with(failure, given), functions)
         weight = verdict.weight + (_SPOKEN if failure.code or failure.refused else 0.0)
         weight -= _UNWORDED if verdict.fallback else 0.0
         judged.append((weight, failure, verdict))
@@ -77,6 +76,20 @@ def explain(
     return _told(anything, failure, verdict, min(same, key=lambda f: len(f.text)))
 
 
+def _judged(failure: Failure, functions: tuple[str, ...]) -> tuple[Failure, Verdict]:
+    """The failure with all that is told of it, and what it is; words that are not known as they stand are read again
+    without their endings.
+    """
+    known, worded = enriched(failure, functions)
+    verdict = verdict_on(known, worded)
+    if verdict.fallback:
+        again, worded = enriched(failure, functions, loosely=True)
+        second = verdict_on(again, worded)
+        if second.weight > verdict.weight:
+            return again, replace(second, doubtful=True)
+    return known, verdict
+
+
 def _failures(anything: object) -> Iterable[Known]:
     if isinstance(anything, BaseException):
         return failures_of(anything)
@@ -85,7 +98,10 @@ def _failures(anything: object) -> Iterable[Known]:
         return [(Failure(text=text, code=anything.code, enhanced=anything.enhanced or ""), ())]
     if isinstance(anything, bytes | bytearray | memoryview):
         return [known for text in decodings(bytes(anything)) for known in _of_text(text)]
-    text = anything if isinstance(anything, str) else str(anything)
+    try:
+        text = anything if isinstance(anything, str) else str(anything)
+    except Exception:  # whatever a foreign __str__ does: nothing is known then
+        return []
     return [known for read in (text, repaired(text[:TEXT_LIMIT])) if read for known in _of_text(read)]
 
 

@@ -308,7 +308,11 @@ def _in_clear(case: Case, name: str, one: Knock) -> Line:
         kind = "starttls-stripped"
     else:
         said, kind = f"{what}.", "starttls-not-offered"
-        fix = "Use port 465 with security 'tls', or ask whoever runs the server for encryption."
+        fix = (
+            "What is said stays on this machine, so that it needs none: use security 'none' (smtp+plain://)."
+            if server.stays_here
+            else "Use port 465 with security 'tls', or ask whoever runs the server for encryption."
+        )
     error = TLSError(said, fix, phase=phases.STARTTLS, server=f"{server.host}:{port}")
     return Line(name, "failed", said, fix, kind=kind, error=error)
 

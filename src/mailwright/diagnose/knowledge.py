@@ -59,6 +59,7 @@ class Entry:
     link: str
     providers: frozenset[str] = frozenset()
     only_there: bool = False
+    instead_of: str = ""
 
 
 class Knowledge:
@@ -112,6 +113,7 @@ class Knowledge:
             row["link"],
             frozenset(families.get(provider, [provider]) if provider else ()),
             row.get("only_there", False),
+            row.get("instead_of", ""),
         )
 
     def _learn_clues(self, clues: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ _CHAINED = re.compile(
     re.MULTILINE,
 )
 _WORTH_A_LOOK = re.compile(
-    r"(?<![0-9])[45][0-9][0-9](?![0-9])|[45]\.[0-9]\.[0-9]|err|fail|refus|reject|den[iy]|time|clos|lost|bounced|deferred"
+    r"(?<![0-9])[45][0-9][0-9](?![0-9])|[45]\.[0-9]\.[0-9]|err|fail|conn|smtp|refus|reject|den[iy]|time|clos|lost|bounced|deferred"
     r"|invalid|unable|not |exce|certif|tls|ssl|block|limit|spam|[^\x00-\x7f]",
     re.IGNORECASE,
 )

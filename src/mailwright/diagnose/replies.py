@@ -21,16 +21,35 @@ _LIKELY_PLACES = (
     rf"\b(?:{_SAYS})[:=;]?['\"]? {{0,2}}[(\[]?([45][0-9][0-9])\b",
     r"(?:^|\n)[^0-9A-Za-z\n]{0,6}([45][0-9][0-9])[ \-][^0-9]",
     r"(?:^|[\s:;>('\"\[#-])([45][0-9][0-9])(?:[ \-](?:[^\W\d_]|[<(\[#'\"])|: |$)",
-    r"\(([45][0-9][0-9])\)",
+    r"(?:^|[\s:])[(\[]([45][0-9][0-9])[)\]]",
     r"(?:^|[\s:;>('\"\[])(334) ",
 )
 _PLACES = [(re.compile(p, re.IGNORECASE), p in _SURE_PLACES) for p in (*_SURE_PLACES, *_LIKELY_PLACES)]
-_ENHANCED = re.compile(r"(?<![0-9.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])")
+_ENHANCED = re.compile(r"(?<![\w.])([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9]|\.[0-9])")
 #: Three digits that SMTP uses (RFC 5321, 4954, 7504 and what servers are seen to say).
 _KNOWN = frozenset(
     "334 421 422 430 431 432 435 441 442 450 451 452 454 455 458 459 471 500 501 502 503 504 510 511 512 515 517 520 "
     "521 523 525 526 530 534 535 538 540 541 550 551 552 553 554 555 556 557 571".split()
 )
+#: What .NET says in place of a code, in front of the server's words.
+_SPELLED = {
+    "Service not available, closing transmission channel": 421,
+    "Error in processing": 451,
+    "Insufficient system storage": 452,
+    "Syntax error, command unrecognized": 500,
+    "Syntax error in parameters or arguments": 501,
+    "Command not implemented": 502,
+    "Bad sequence of commands": 503,
+    "Command parameter not implemented": 504,
+    "The SMTP server requires a secure connection or the client was not authenticated": 530,
+    "Mailbox unavailable": 550,
+    "User not local; please try a different path": 551,
+    "Exceeded storage allocation": 552,
+    "Mailbox name not allowed": 553,
+    "Transaction failed": 554,
+}
+_NAMES = "|".join(map(re.escape, _SPELLED))
+_SPELLED_OUT = re.compile(rf"({_NAMES})\.? The server response was:|(?<=Exception: )({_NAMES})\b")
 _NOT_REPLIES = re.compile(r"\b(?:line|port|errno|pid|uid|exit code)[ #=:]{1,3}$", re.IGNORECASE)
 
 
@@ -46,6 +65,13 @@ def codes_in(text: str) -> Codes:
     """The reply code and the enhanced code that a text reports."""
     code, at = _code_in(text)
     return Codes(code, _enhanced_in(text, code, at))
+
+
+def with_codes(text: str) -> str:
+    """The text with codes in place of the words that .NET has for them, for those are not the server's."""
+    if "xception: " not in text and "response was:" not in text:
+        return text
+    return _SPELLED_OUT.sub(lambda match: f"code {_SPELLED[match[1] or match[2]]}: ", text)
 
 
 def _code_in(text: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ be anything.
 from __future__ import annotations
 
 from mailwright.diagnose.knowledge import knowledge
-from mailwright.words.value import value
+from mailwright.words.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _BY_REPLY = 25.0
 _BY_SURE_REPLY = 40.0  # a reply code that has one meaning in its phase
 _LAST_RESORT = 10.0
 _WEAK = 24.0  # where the weight of a weak sign begins, whatever its entry's priority
+_GUESS = 3.0  # a weak sign in words that nobody says are a server's
 _SAID_BY_SERVER = 25.0
 _EMPTY = 5.0  # 5.0.0 says no more than the 5 in front
 #: Enhanced codes that servers put in front of anything.
@@ -59,12 +60,20 @@ def verdict_on(failure: Failure, worded: Mapping[int, int]) -> Verdict:
             weight, doubtful = _weigh(sign, entry, failure, words)
             if weight > best.weight:
                 best = Verdict(sign.kind, weight, _is_fallback(sign, entry, failure), doubtful)
-    return best
+    return _at_that_provider(best, failure.provider)
+
+
+def _at_that_provider(verdict: Verdict, provider: str) -> Verdict:
+    """What a common failure means at this provider, where it has a meaning of its own."""
+    for entry in knowledge().entries.values() if provider else ():
+        if entry.instead_of == verdict.kind and provider in entry.providers:
+            return replace(verdict, kind=entry.kind)
+    return verdict
 
 
 def _is_fallback(sign: Sign, entry: Entry, failure: Failure) -> bool:
-    """Whether the sign rests on nothing but codes and the phase."""
-    if entry.kind.startswith("fallback-"):
+    """Whether the sign rests on nothing but codes and the phase, or on words of which nobody knows who says them."""
+    if entry.kind.startswith("fallback-") or (sign.weak and sign.codes and not _said_by_server(failure)):
         return True
     return not (sign.worded or sign.symptoms or sign.names or sign.doubt or failure.provider in entry.providers)
 
@@ -74,7 +83,7 @@ def _weigh(sign: Sign, entry: Entry, failure: Failure, words: int) -> tuple[floa
     if (sign.worded and not words) or (sign.doubt and not failure.doubt):
         return RULED_OUT, True
     if sign.weak and sign.codes and not _said_by_server(failure):
-        return RULED_OUT, True
+        return (_GUESS + words, True) if words > 1 else (RULED_OUT, True)
     for wanted, there in ((sign.symptoms, failure.symptoms), (sign.names, failure.names)):
         if wanted and not wanted & there:
             return RULED_OUT, True

@@ -1,9 +1,12 @@
-"""Whose an address is, and whose a server: logging in to one provider with an address of another never works."""
+"""Whose an address is, and whose a server: logging in to one provider with an address of another never works, and some
+names of servers are of the past.
+"""
 
 from __future__ import annotations
 
-from mailwright.providers.catalog import by_domain, by_host
+from mailwright.providers.catalog import alias, by_domain
 from mailwright.providers.preflight import user_remarks
+from mailwright.providers.telling import tell_alias
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -38,7 +41,7 @@ def mismatch(user: str, provider: Provider) -> Mismatch | None:
     return Mismatch(remarks[0], f"Use {own}.")
 
 
-def mismatch_at(user: str, host: str) -> Mismatch | None:
-    """The same, by the host of the server."""
-    provider = by_host(host, user)
-    return None if provider is None else mismatch(user, provider)
+def historic(host: str) -> str:
+    """That this is not, or not any more, the name of a server to send through, and which is; empty for any other."""
+    known = alias(host)
+    return "" if known is None or known.treat_as == "equivalent" else tell_alias(known)

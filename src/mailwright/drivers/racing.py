@@ -113,7 +113,7 @@ def _advice(step: Connect, kinds: set[str]) -> str:
         return "Check the path of the socket and whether the server runs."
     if kinds == {"name"}:
         return "Check the spelling of the host name, and this machine's network."
-    if step.port == 25:
+    if step.port == 25 and not step.host.startswith(("127.", "localhost", "::1")):
         return "Port 25 is blocked on most networks: use 465 with security 'tls' or 587 with 'starttls'."
     if "refused" in kinds:
         return "Nothing listens on that port: check it (465 for 'tls', 587 for 'starttls') and whether the server runs."

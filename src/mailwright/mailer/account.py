@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mailwright.mailer.preparing import known_for, looked_up, prepared, ready
+from mailwright.mailer.catching import catches_all
+from mailwright.mailer.preparing import known_for, looked_up, overlooked, prepared_or_caught, ready, warn_of
 from mailwright.words.address import Address
 from mailwright.words.errors import AddressError, ConfigError
 from mailwright.words.options import OPTIONS, refuse_cleartext, server_from_options
@@ -14,11 +15,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mailwright.mailer.files import Command, KeyringEntry, PasswordFile
+    from mailwright.mailer.files import Command, KeyringEntry, PasswordFile, UnsetVariable
     from mailwright.mailer.tokens.source import TokenCommand, TokenSource
     from mailwright.providers.preflight import Prepared
 
-    PasswordPlace = Command | KeyringEntry | PasswordFile
+    PasswordPlace = Command | KeyringEntry | PasswordFile | UnsetVariable
 
 
 #: The origin of what nobody said.
@@ -58,8 +59,8 @@ class Settings:
     `described` is the server for showing; where its password has to be fetched first, it holds only a
     placeholder, and `password` tells the place. `sender` is the address for messages that name none.
     `origins` maps every option (see `words.options`), and ``sender``, to where it came from. `remarks` say what was put
-    right, a sentence each. `finding` is an address whose server is looked up when `server` is asked for; the host of
-    `described` is then only its domain.
+    right, a sentence each, and what would be refused while ``MAILWRIGHT_CATCH`` catches everything. `finding` is an
+    address whose server is looked up when `server` is asked for; the host of `described` is then only its domain.
     """
 
     described: Server
@@ -82,19 +83,24 @@ class Settings:
         Blocks for as long as that takes. What looks wrong is warned of (`mailwright.providers.preflight.MailWarning`).
         Raises `ConfigError`, `MissingExtra`, and `ConnectError` when nobody answers.
         """
-        server = looked_up(self.described, self.finding, self.said) if self.finding else self.described
-        if self.password is not None and server.login is not None:
-            server = replace(server, login=replace(server.login, password=self.password.fetch()))
-        return ready(server, self.remarks)
+        return ready(self._fetched(), self.remarks)
 
     @property
     def for_mail(self) -> Server:
-        """The server for a `Mailer`: the same as `server`, but while ``MAILWRIGHT_CATCH`` catches everything no
-        password is fetched, for none will be used.
+        """The server for a `Mailer`, which looks at the login itself. While ``MAILWRIGHT_CATCH`` catches everything
+        nothing is looked up or fetched, for nobody will log in; it is then only the name of the server that was meant.
         """
-        from mailwright.mailer.catching import catches_all
+        if catches_all():
+            return replace(self.described, login=None)
+        server = self._fetched()
+        warn_of(self.remarks)
+        return server
 
-        return self.described if catches_all() else self.server
+    def _fetched(self) -> Server:
+        server = looked_up(self.described, self.finding, self.said) if self.finding else self.described
+        if self.password is not None and server.login is not None:
+            server = replace(server, login=replace(server.login, password=self.password.fetch()))
+        return server
 
 
 @value
@@ -124,36 +130,36 @@ class Account:
         complaint: ConfigError
         said = dict(given)
         try:
-            finding = self._complete(given)
+            finding, remarks = self._complete(given)
             server = self._with_token(server_from_options(given, self._called))
-            done = None if finding else prepared(server, said)
-            server = done.server if done else server
+            done = None if finding else prepared_or_caught(server, said)
+            if done is not None:
+                server, remarks = done.server, (*remarks, *done.remarks)
             refuse_cleartext(server, self.encrypted)
-            self._check_login(server)
+            remarks += self._check_login(server)
             if self.sender is not None:
                 sender_address(self.sender, self._called("sender"))
             origins = self._origins(said, place)
             if finding:
                 origins["host"] = f"looked up for {finding} when a message is sent"
-            remarks = done.remarks if done else ()
             origins |= origins_of(done, origins, "host" in said)
-            return Settings(server, self.sender, origins, place, remarks, finding)
+            return Settings(server, self.sender, origins, place, tuple(dict.fromkeys(remarks)), finding)
         except ConfigError as problem:
             complaint = ConfigError(f"{self.where}: {problem.what}", problem.advice)
         raise complaint
 
-    def _complete(self, given: dict[str, object]) -> str:
-        """Fill in what an address alone says; gives the address if its server must be looked up first."""
+    def _complete(self, given: dict[str, object]) -> tuple[str, tuple[str, ...]]:
+        """Fill in what an address alone says; gives the address if its server must be looked up first, and remarks."""
         user = given.get("user")
         if {"host", "path"} & set(given) or given.get("protocol", "smtp") != "smtp" or not isinstance(user, str):
-            return ""
+            return "", ()
         address = _address(user)
         if address is None:
-            return ""
-        found = known_for(address, with_password=self.token is None)
+            return "", ()
+        found, remarks = known_for(address, with_password=self.token is None)
         given["host"] = address.domain if found is None else found.host
         given["user"] = address.spec if found is None else found.user
-        return address.spec if found is None else ""
+        return address.spec if found is None else "", remarks
 
     def _called(self, name: str) -> str:
         return (self.names or {}).get(name, name)
@@ -165,10 +171,11 @@ class Account:
             raise ConfigError("A token is given, but no user to log in with.", f"Give {self._called('user')}.")
         return replace(server, login=replace(server.login, token=self.token))
 
-    def _check_login(self, server: Server) -> None:
+    def _check_login(self, server: Server) -> tuple[str, ...]:
         login = server.login
         if login is not None and login.password is None and login.token is None and login.mechanism != "EXTERNAL":
-            raise ConfigError("A user is named, but no password.", self.unlocked)
+            return (overlooked(ConfigError("A user is named, but no password.", self.unlocked)),)
+        return ()
 
     def _origins(self, given: Mapping[str, object], place: PasswordPlace | None) -> dict[str, str]:
         said = [*given, "sender"] if self.sender is not None else given

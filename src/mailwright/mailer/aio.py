@@ -9,6 +9,7 @@ from mailwright.mailer.delivering import deliver, interrupted
 from mailwright.mailer.loops import running
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
+from mailwright.mailer.preparing import fit, measure
 from mailwright.mailer.sync import _between_messages, _no_lease
 from mailwright.mailer.tally import Tally
 from mailwright.smtp.ledger import Ledger
@@ -39,7 +40,7 @@ class AsyncMailer:
     """
 
     def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
-        self.server = Server.from_url(server) if isinstance(server, str) else server
+        self.server = fit(Server.from_url(server) if isinstance(server, str) else server)
         self.sender = sender
         self._limits = limits or Limits()
         self._closed = False
@@ -58,6 +59,7 @@ class AsyncMailer:
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
         if self._closed:
             raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
+        measure(self.server, mail)
         routes = routes_of(mail, self.server)
         total = self.server.timeouts.total
         deadline = self._here().loop.clock() + total if total else None

@@ -16,7 +16,8 @@
 from __future__ import annotations
 
 from mailwright.mailer.account import Account
-from mailwright.mailer.files import Command, KeyringEntry, PasswordFile, located, refuse_readers
+from mailwright.mailer.catching import catches_all
+from mailwright.mailer.files import Command, KeyringEntry, PasswordFile, UnsetVariable, located, refuse_readers
 from mailwright.words import url
 from mailwright.words.address import Address
 from mailwright.words.errors import AddressError, ConfigError
@@ -266,7 +267,8 @@ def _place(
     if kind == "file" and is_text:
         return PasswordFile(located(place, path))
     if kind == "env" and is_text:
-        if not variables.get(place):
-            raise ConfigError(f"The variable {visible(place, 80)} for the password is not set.", "Set it.")
-        return Secret(variables[place])
+        if variables.get(place):
+            return Secret(variables[place])
+        unset = UnsetVariable(place)
+        return unset if catches_all() else unset.fetch()
     return None

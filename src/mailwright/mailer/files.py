@@ -95,6 +95,20 @@ class Command:
 
 
 @value
+class UnsetVariable:
+    """A variable that should hold a password and is not set; nobody minds while everything is caught."""
+
+    name: str
+
+    def fetch(self) -> Secret:
+        """Raises `ConfigError`."""
+        raise ConfigError(f"The variable {visible(self.name, 80)} for the password is not set.", "Set it.")
+
+    def __str__(self) -> str:
+        return f"variable {visible(self.name, 80)}, which is not set"
+
+
+@value
 class KeyringEntry:
     """A password in the system's key ring (macOS Keychain, Secret Service, Windows Credential Locker)."""
 

@@ -5,6 +5,7 @@ What is asked here of `mailwright.providers` is asked only for hosts that it kno
 
 from __future__ import annotations
 
+from mailwright.mailer.catching import catches_all
 from mailwright.mailer.known import is_known, may_be_placeholder
 from mailwright.words.errors import ConfigError
 from mailwright.words.secret import Secret
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
     from mailwright.words.server import Login, Server
 
 
+def overlooked(problem: ConfigError) -> str:
+    """What would be refused, as a remark, while ``MAILWRIGHT_CATCH`` catches everything, so that nobody logs in
+    anywhere. Raises the problem otherwise.
+    """
+    if not catches_all():
+        raise problem
+    return f"{problem.what} {problem.advice}"
+
+
+def fit(server: Server) -> Server:
+    """`server` as a mailer is to use it: put right where the provider data knows better, its login looked at. While
+    everything is caught it is left as it is.
+
+    What was put right, and what looks wrong, is warned of. Raises `ConfigError`.
+    """
+    if not is_known(server) and (server.stays_here or not may_be_placeholder(server.login)):
+        return server
+    if catches_all():
+        return server
+    done = prepared(server, ("port", "security"))
+    return ready(server) if done is None else ready(done.server, done.remarks)
+
+
 def prepared(server: Server, said: Collection[str]) -> Prepared | None:
     """`server` put right, or `None` for one of which nothing is known; see `mailwright.providers.preflight`."""
     if not is_known(server):
@@ -30,26 +54,47 @@ def prepared(server: Server, said: Collection[str]) -> Prepared | None:
     return preflight.prepared(server, said)
 
 
-def known_for(address: Address, with_password: bool) -> Found | None:
-    """What the provider data says about an address; `None` if its domain has to be looked up. Raises `ConfigError`
-    where an address and a credential, a password or a token, are not enough to send.
+def prepared_or_caught(server: Server, said: Collection[str]) -> Prepared | None:
+    """The same; while everything is caught, what would be refused is a remark."""
+    try:
+        return prepared(server, said)
+    except ConfigError as problem:
+        from mailwright.providers.preflight import Prepared
+
+        return Prepared(server, None, (), (overlooked(problem),))
+
+
+def known_for(address: Address, with_password: bool) -> tuple[Found | None, tuple[str, ...]]:
+    """What the provider data says about an address, `None` if its domain has to be looked up; and remarks on it. Raises
+    `ConfigError` where an address and a credential, a password or a token, are not enough to send.
     """
     from mailwright.providers.lookup import known
-    from mailwright.providers.preflight import oauth2_only
 
-    found = known(address)
-    if found is None or found.provider is None:
-        return None
+    found: Found | None = None
+    try:
+        found = known(address)
+        if found is not None and with_password:
+            _refuse_password(found)
+        if found is not None:
+            found.server  # noqa: B018 - refuses a server that is not known well enough
+    except ConfigError as problem:
+        return found, (overlooked(problem),)
+    return found, ()
+
+
+def _refuse_password(found: Found) -> None:
+    """Raise `ConfigError` where an address and its password are not enough."""
     provider = found.provider
-    if with_password and not provider.takes_address:
-        if provider.takes_oauth2:
-            raise oauth2_only(provider, address.spec)
-        raise ConfigError(
-            f"{provider.title} takes more than an address and its password.",
-            f"See mailwright providers {provider.id}, and name the server itself.",
-        )
-    found.server  # noqa: B018 - refuses a server that is not known well enough
-    return found
+    if provider is None or provider.takes_address:
+        return
+    if provider.takes_oauth2:
+        from mailwright.providers.preflight import oauth2_only
+
+        raise oauth2_only(provider, found.address.spec)
+    raise ConfigError(
+        f"{provider.title} takes more than an address and its password.",
+        f"See mailwright providers {provider.id}, and name the server itself.",
+    )
 
 
 def looked_up(server: Server, address: str, said: Collection[str]) -> Server:
@@ -88,7 +133,7 @@ def ready(server: Server, remarks: Iterable[str] = ()) -> Server:
         remarks = (*remarks, *more)
     elif may_be_placeholder(login) and not server.stays_here:
         _refuse_placeholder(login)
-    _warn(remarks)
+    warn_of(remarks)
     return server if login is server.login else replace(server, login=login)
 
 
@@ -120,9 +165,11 @@ def _refuse_placeholder(login: Login | None) -> None:
 
 
 def measure(server: Server, mail: MailObject) -> None:
-    """Hold a message against the known limits of the server's provider. Warns of what may be refused; raises
-    `MessageError` for what surely is. Nothing was connected then.
+    """Hold a message against the limits of the server's provider, if they are known. Warns of what may be refused;
+    raises `MessageError` for what surely is. Nothing was connected then.
     """
+    if not is_known(server):
+        return
     from mailwright.providers import catalog
     from mailwright.providers.preflight import mail_remarks
 
@@ -130,10 +177,11 @@ def measure(server: Server, mail: MailObject) -> None:
     provider = catalog.by_host(server.host, user)
     if provider is not None and (provider.quota or provider.from_rule):
         size, recipients = mail.content_for(True).size, len(mail.envelope.recipients)
-        _warn(mail_remarks(provider, size, recipients, mail.envelope.reverse_path, user))
+        warn_of(mail_remarks(provider, size, recipients, mail.envelope.reverse_path, user))
 
 
-def _warn(remarks: Iterable[str]) -> None:
+def warn_of(remarks: Iterable[str]) -> None:
+    """Say each of the `remarks` as a `MailWarning`."""
     for remark in remarks:
         from warnings import warn
 

@@ -14,7 +14,7 @@ import os
 from mailwright.mailer import catching, environment
 from mailwright.mailer.account import Account, Settings, origins_of, sender_address
 from mailwright.mailer.files import SYSTEM_CONFIG, config_places, credentials, exists, read_file, refuse_readers
-from mailwright.mailer.preparing import prepared
+from mailwright.mailer.preparing import prepared_or_caught
 from mailwright.words.errors import ConfigError
 from mailwright.words.options import OPTIONS, nearest, refuse_cleartext
 from mailwright.words.reply import visible
@@ -92,7 +92,7 @@ def _argument(server: Server | str, password: Secret | None) -> Settings:
         refuse_cleartext(server, "Use security 'tls' or 'starttls'")
         origins = dict.fromkeys((*OPTIONS, "sender"), _ARGUMENT)
         server = _with_password(server, password)
-        done = prepared(server, ("port", "security"))
+        done = prepared_or_caught(server, ("port", "security"))
         if done is None:
             return Settings(server, None, origins)
         return Settings(done.server, None, origins | origins_of(done, origins), remarks=done.remarks)

@@ -7,6 +7,7 @@ import threading
 from time import monotonic
 
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
+from mailwright.mailer.preparing import fit, measure
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
 
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 class Mailer:
     """Sends messages through one `server` (a `Server` or its URL) and reuses connections.
 
+    For the host of a known provider, port and security are put right, with a warning, and what can't succeed raises
+    `ConfigError` at once, such as a placeholder for a password.
     Safe to share between threads: each send has a connection of its own while it lasts, at most `limits.size`
     at a time, and waits for one if all are in use. `sender` is used for messages that name none. Use it as a
     context manager, or call `close`.
     """
 
     def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
-        self.server = Server.from_url(server) if isinstance(server, str) else server
+        self.server = fit(Server.from_url(server) if isinstance(server, str) else server)
         self.sender = sender
         self._pool = Pool(limits or Limits())
         self._freed = threading.Condition()
@@ -63,6 +66,7 @@ class Mailer:
 
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
+        measure(self.server, mail)
         routes = routes_of(mail, self.server)
         total = self.server.timeouts.total
         deadline = monotonic() + total if total else None

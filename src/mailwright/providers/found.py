@@ -52,7 +52,8 @@ class Found:
         Raises `ConfigError` for a host that a credential must not go to before somebody confirmed it.
         """
         if not (self.trusted or self.confirmed):
-            raise ConfigError(*self.doubt)
+            what, advice = self.doubt
+            raise ConfigError(what, f"{advice} Or confirm it once: mailwright login {self.address.spec}")
         first, *others = self.ways
         alternatives = tuple((one.host, one.port, one.security) for one in others)
         return Server(first.host, first.port, first.security, alternatives=alternatives)

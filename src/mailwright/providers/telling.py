@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mailwright.providers.catalog import Alias
     from mailwright.providers.found import Found
     from mailwright.providers.provider import Endpoint, Provider, Quota
 
@@ -67,10 +68,15 @@ def tell_found(found: Found) -> Iterator[str]:
     rows += [("known by", HOW[found.how].format(evidence=found.evidence))]
     rows += [("how sure", _sure(found))]
     yield from _table(rows)
-    if {(one.port, one.security) for one in found.ways} >= {(465, "tls"), (587, "starttls")}:
-        yield BOTH_RIGHT
+    yield from _both(found.ways)
     if not found.trusted and not found.confirmed:
         yield " ".join(found.doubt)
+
+
+def _both(ways: Iterable[Endpoint]) -> Iterator[str]:
+    """What there is to say where both usual ports are right."""
+    if {(one.port, one.security) for one in ways} >= {(465, "tls"), (587, "starttls")}:
+        yield BOTH_RIGHT
 
 
 def _way(way: Endpoint) -> str:
@@ -92,6 +98,17 @@ def credential(provider: Provider) -> str:
     return text + (f"; not {' or '.join(KINDS[kind] for kind in refused)}" if refused else "")
 
 
+def tell_alias(alias: Alias) -> str:
+    """What is known of a historic or wrong host name, in a line."""
+    if alias.treat_as == "equivalent":
+        return f"{alias.host} works as {alias.use} does: {alias.why}"
+    if not alias.use:
+        return f"{alias.host} is not a server to send through: {alias.why}"
+    if alias.certainty == "low":
+        return f"{alias.host} is probably not the server to send through. {alias.why} Is {alias.use} meant?"
+    return f"{alias.host} is not the server to send through: {alias.why} Use {alias.use}."
+
+
 def tell_provider(provider: Provider, address: str = "ADDRESS") -> Iterator[str]:
     """Everything about a provider: what to use, how to get the credential, what is refused, limits, how sure."""
     yield provider.name
@@ -101,6 +118,7 @@ def tell_provider(provider: Provider, address: str = "ADDRESS") -> Iterator[str]
     rows += [("sender", FROM_RULES[provider.from_rule])] if provider.from_rule else []
     rows += [("limits", text) for text in _limits(provider.quota)]
     yield from _table(rows)
+    yield from _both(provider.ways())
     steps = list(credential_steps(provider, address))
     if steps:
         yield ""
@@ -175,7 +193,11 @@ def credential_steps(provider: Provider, address: str) -> Iterator[str]:
             "SMTP_PASSWORD in the environment."
         )
     if provider.oauth2 is not None and provider.oauth2.self_service:
-        yield f"{'Or without any password' if kinds else 'Log in with OAuth 2'}: mailwright login {address}"
+        begin = "Or without any password, with OAuth 2" if kinds else "Log in with OAuth 2"
+        yield (
+            f"{begin}, for which you register a client of your own: mailwright login {address} --client-id ID (or "
+            "--client-file FILE); mailwright login --help says where."
+        )
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

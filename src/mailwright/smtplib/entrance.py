@@ -7,7 +7,8 @@ from mailwright.smtp import phases
 from mailwright.smtplib.commands import Commands
 from mailwright.smtplib.conversation import NOT_SENT
 from mailwright.smtplib.dialogue import face
-from mailwright.words.errors import DeliveryError, LoginError, MailError
+from mailwright.smtplib.known import as_sent, faults
+from mailwright.words.errors import ConfigError, DeliveryError, LoginError, MailError
 from mailwright.words.server import TLS
 from mailwright.words.value import replace
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from mailwright.smtplib.conversation import Conversation
     from mailwright.smtplib.dialogue import Response
     from mailwright.steps import Plan
+    from mailwright.words.server import Server
 
     Path = str | bytes | PathLike[str] | PathLike[bytes]
 
@@ -108,7 +110,7 @@ class Entrance(Commands):
         if session.stands_in is not None:
             return self._pretend_login()
         _check_texts(user, password)
-        login = Login(user, password)
+        login = as_sent(Login(user, password), session.server)
         del password  # a traceback that shows local variables shows ours, too
         # The caller may have changed what the server offers, to have another mechanism.
         session.features = Features(keywords=(("AUTH", tuple(self.esmtp_features["auth"].split())),))
@@ -182,7 +184,7 @@ class Entrance(Commands):
     def _refused_login(self, problem: LoginError) -> Any:
         session = self._session
         refused = self._error("SMTPAuthenticationError", *session.last_reply(), cause=problem)
-        refused.more = _mismatch(getattr(self, "user", ""), session.server.host)
+        refused.more = _faults(getattr(self, "user", ""), getattr(self, "password", ""), session.server)
         return refused
 
     def _show_login(self) -> None:
@@ -220,11 +222,15 @@ class Entrance(Commands):
 _UNENCRYPTED = "Not logged in: the connection is not encrypted."
 
 
-def _mismatch(user: str, host: str) -> str:
-    """That the user's address is of another provider than the server, which no reply says; empty if it is not."""
-    from mailwright.diagnose.whose import mismatch_at
+def _faults(user: object, password: object, server: Server) -> str:
+    """What no reply says: that it is a placeholder, or the address of another provider; empty if nothing is known."""
+    from mailwright.words.server import Login
 
-    return str(mismatch_at(user, host) or "")
+    try:
+        login = Login(user, password) if isinstance(user, str) and isinstance(password, str) else None
+    except ConfigError:
+        login = None  # what can't be a name was not sent either
+    return " ".join(faults(login, server)) if login is not None else ""
 
 
 def _unsafe(session: Conversation, mechanism: str) -> LoginError:

@@ -58,6 +58,7 @@ else:
 _WORDS = (
     ("cleartext_login=True", "smtplib.ALLOW_CLEARTEXT_LOGIN = True"),
     ("security 'tls' (port 465) or 'starttls' (port 587)", "SMTP_SSL (port 465), or SMTP and starttls() (port 587)"),
+    ("465 with security 'tls' or 587 with 'starttls'", "465 with SMTP_SSL, or 587 with starttls()"),
     ("465 with 'tls' or 587 with 'starttls'", "465 with SMTP_SSL, or 587 with starttls()"),
     ("465 for 'tls', 587 for 'starttls'", "465 for SMTP_SSL, 587 for starttls()"),
     ("port 587 with 'starttls'", "port 587 with starttls()"),

@@ -9,7 +9,9 @@ from __future__ import annotations
 import socket
 import ssl
 
+from mailwright.diagnose.whose import historic
 from mailwright.drivers.racing import unreachable
+from mailwright.mailer.known import is_known
 from mailwright.smtp import phases
 from mailwright.smtplib.errors import Explained, placed
 from mailwright.steps import Connect
@@ -71,6 +73,8 @@ def no_connection(problem: OSError, session: Conversation, port: int | str) -> C
     cause = unreachable(step, [(server.host, problem)])
     if isinstance(problem, socket.gaierror) and isinstance(port, str) and not port.isdigit():
         cause = ConnectError(f"{visible(ascii(port), 80)} is not a port.", "Give its number, such as 465 or 587.")
+    elif is_known(server):
+        cause.advice = historic(server.host) or cause.advice
     attach(cause, phase=phases.CONNECT, server=str(server))
     return cause
 

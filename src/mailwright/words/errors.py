@@ -21,7 +21,8 @@
     │   └── ProtocolError              the other side does not speak SMTP as the standard has it
     └── MissingExtra (ImportError)     an optional part is not installed
 
-``str(error)`` says in at most two sentences what happened and what to do.
+``str(error)`` says in at most two sentences what happened and what to do, and ``error.diagnosis`` tells the causes,
+what to do and whether to try again, as `mailwright.diagnose` knows it.
 """
 
 from __future__ import annotations
@@ -30,9 +31,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mailwright._lazy import Diagnosis
     from mailwright.words.receipt import Receipt
     from mailwright.words.reply import Reply
     from mailwright.words.transcript import Transcript
+
+
+_DIAGNOSED = "_diagnosed"
 
 
 class MailError(Exception):
@@ -46,10 +51,30 @@ class MailError(Exception):
     def __str__(self) -> str:
         return f"{self.what} {self.advice}".rstrip()
 
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What this error means: the likely causes, what to do and whether to try again.
+
+        It is found when it is read, from what the error holds then, and kept until that changes. `None` only where
+        `mailwright.diagnose` is not installed.
+        """
+        facts = self._facts()
+        told: Diagnosis | None
+        seen, told = self.__dict__.get(_DIAGNOSED, ({}, None))
+        if seen.keys() != facts.keys() or any(seen[name] is not fact for name, fact in facts.items()):
+            from mailwright._lazy import diagnosis_of
+
+            told = diagnosis_of(self)
+            self.__dict__[_DIAGNOSED] = (facts, told)
+        return told
+
+    def _facts(self) -> dict[str, Any]:
+        return {name: fact for name, fact in self.__dict__.items() if name != _DIAGNOSED}
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel through task queues and process pools; the default pickling would call __init__ with
         # args only. The state comes last, for it may lead back here: a receipt holds the error that holds it.
-        return (_rebuild, (type(self), self.args), self.__dict__)
+        return (_rebuild, (type(self), self.args), self._facts())
 
 
 def _rebuild(cls: type[MailError], args: tuple[object, ...]) -> MailError:
@@ -116,6 +141,14 @@ class DeliveryError(MailError):
         self.in_doubt = in_doubt
         self.receipt = receipt
         self.transcript = transcript
+
+    def __str__(self) -> str:
+        told = self.diagnosis if self.reply is not None else None
+        # Only what the server said can be known better than by us, and nobody is told to repeat what somebody has.
+        has_it = self.in_doubt or (self.receipt is not None and bool(self.receipt.accepted))
+        if told is None or told.fallback or told.certainty != "high" or has_it:
+            return super().__str__()
+        return f"{self.what} {told.advice or self.advice}".rstrip()
 
     @property
     def temporary(self) -> bool:

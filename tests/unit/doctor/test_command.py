@@ -104,7 +104,9 @@ def test_settings_that_are_missing(command: Command) -> None:
 
 def test_not_an_address(command: Command) -> None:
     ran = command("doctor", "ada at example")
-    assert ran.code == 65 and ran.out == ""
+    assert ran.code == USAGE and ran.out == "" and "is not an address" in ran.err
+    ran = command("doctor", "ada at example", "--json")
+    assert ran.code == json.loads(ran.out)["exit_code"] == USAGE
 
 
 RUN = "import sys; from mailwright.cli import COMMANDS, main; COMMANDS.setdefault('doctor', ''); sys.exit(main())"

@@ -189,3 +189,24 @@ def test_what_is_caught_at_present(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("MAILWRIGHT_CATCH", catcher.url)
         line = lines_of(doctor(ADA, **local(inbox)), "street")["settings"]
         assert line.verdict == "warning" and str(catcher.server) in line.said
+
+
+def test_an_address_is_checked_at_its_provider_also_while_everything_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The inbox that catches is nobody's server: it says nothing of where mail would really go."""
+    with Inbox(tls=False) as catcher:
+        monkeypatch.setenv("MAILWRIGHT_CATCH", f"smtp://127.0.0.1:{catcher.server.port}")
+        case = _case_of("ada@gmail.com")
+        assert case.server.host == "smtp.gmail.com"
+        assert f"mail goes to 127.0.0.1:{catcher.server.port} at present" in case.remarks[0]
+        assert doctor(ports=(catcher.server.port,), papers=False).server == str(catcher.server)
+
+
+def test_a_local_server_without_encryption_that_the_settings_expect() -> None:
+    """The first thing that somebody tries with `mailwright inbox`."""
+    with Inbox(tls=False) as inbox:
+        port = inbox.server.port
+        checkup = doctor(ADA, server=f"smtp://127.0.0.1:{port}", ports=(port,), papers=False)
+    line = lines_of(checkup, "hallway")[f"port {port}"]
+    assert line.verdict == "failed" and "smtp+plain://" in line.fix and "465" not in line.fix

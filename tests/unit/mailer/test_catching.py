@@ -524,3 +524,61 @@ def test_it_is_logged_as_caught(inbox: Inbox, caplog: pytest.LogCaptureFixture) 
     with untouched() as real:
         through("Mailer", real)
     assert f"(caught: it was meant for {real})" in caplog.text
+
+
+# What would fail at the real server: nobody logs in there, so it does not matter here
+
+
+WOULD_FAIL = {
+    "only OAuth 2": ("ada@hotmail.com", "smtp-mail.outlook.com:587", "takes no password from programs"),
+    "not sure": ("ada@freenet.de", "mx.freenet.de:465", "of medium certainty only"),
+    "no SMTP": ("ada@tuta.com", "tuta.com:587", "lets no program send"),
+    "placeholder": ("your_email@gmail.com", "smtp.gmail.com:587", "your_email@gmail.com is a placeholder"),
+}
+
+
+@pytest.mark.parametrize("case", WOULD_FAIL)
+@pytest.mark.parametrize("door", ["send", "send_async", "send_async, Trio"])
+def test_what_would_fail_at_a_provider_is_caught(
+    case: str, door: str, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, meant, said = WOULD_FAIL[case]
+    monkeypatch.setenv("SENDER_EMAIL", sender)
+    monkeypatch.setenv("EMAIL_PASSWORD", "changeme")
+    receipt = through(door, None, Message(None, BOB, "Hi", "there"))
+    assert receipt.diverted == meant and inbox.messages[0].envelope.reverse_path == sender
+    (remark,) = resolve().remarks  # what `mailwright config` shows
+    assert said in remark
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("password", ["YOUR_16_CHAR_APP_PASSWORD", "changeme"])
+def test_whatever_stands_for_the_password(door: str, password: str, inbox: Inbox) -> None:
+    for host in ("smtp.gmail.com", REAL):
+        server = Server(host, 465, login=Login("ada.lovelace@gmail.com", password))
+        assert through(door, server).diverted == f"{host}:465"
+    assert len(inbox.messages) == 2
+
+
+def test_without_the_password_of_the_real_server(inbox: Inbox, tmp_path: Path) -> None:
+    """A machine that never sends needs no secret."""
+    config = tmp_path / "mailwright" / "config.toml"
+    config.parent.mkdir()
+    for password in ('password = {env = "UNSET"}', "", 'password = {file = "nowhere"}'):
+        config.write_text(f'[accounts.work]\nurl = "smtps://ada@{REAL}"\nsender = "{ADA}"\n{password}\n')
+        assert through("send", None, Message(None, BOB, "Hi", "there")).diverted == f"{REAL}:465"
+
+
+def test_where_some_are_excepted_everything_must_be_right(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(catching.EXCEPT, EVE)
+    with pytest.raises(ConfigError, match="mailwright login ada@hotmail.com"):
+        mailwright.send(BOB, "Hi", "there", sender="ada@hotmail.com", password="hunter22")
+    with pytest.raises(ConfigError, match="YOUR_16_CHAR_APP_PASSWORD"):
+        Mailer(Server("smtp.gmail.com", 465, login=Login("ada.lovelace@gmail.com", "YOUR_16_CHAR_APP_PASSWORD")))
+
+
+def test_a_mistake_of_another_kind_stays_one(inbox: Inbox) -> None:
+    with pytest.raises(ConfigError, match="The URL holds a space"):
+        mailwright.send(BOB, "Hi", "there", sender=ADA, server="smtps://a b")
+    with pytest.raises(ConfigError, match="There is no account"):
+        mailwright.send(BOB, "Hi", "there", sender=ADA, account="work")

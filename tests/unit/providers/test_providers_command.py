@@ -13,8 +13,8 @@ import pytest
 from mailwright.cli import providers
 from mailwright.mailer.finding import server_for
 from mailwright.providers import catalog
-from mailwright.providers.telling import FROM_RULES, HOW, KINDS, USER_FORMS, tell_found, tell_provider
-from mailwright.words.errors import AddressError, ConfigError
+from mailwright.providers.telling import BOTH_RIGHT, FROM_RULES, HOW, KINDS, USER_FORMS, tell_found, tell_provider
+from mailwright.words.errors import ConfigError
 from tests.unit.providers.names import LOOPBACK, NameServer, name_server
 
 OWN = "analytical-engine.org"
@@ -61,12 +61,17 @@ def test_one_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         assert text in out
     assert said(capsys, "gmail.com") == said(capsys, "smtp.gmail.com") == out
+    assert out.count(BOTH_RIGHT) == said(capsys, "ada@gmail.com").count(BOTH_RIGHT) == 1
+    assert BOTH_RIGHT not in said(capsys, "outlook")
 
 
 def test_one_where_nothing_but_oauth2_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, "hotmail")
     assert "OAuth 2; not the password of the account or an app password" in out
-    assert "Log in with OAuth 2: mailwright login ADDRESS" in out and "EMAIL_PASSWORD" not in out
+    assert (
+        "Log in with OAuth 2, for which you register a client of your own: mailwright login ADDRESS" in out
+        and "EMAIL_PASSWORD" not in out
+    )
     assert "ended for personal accounts on 2024-09-16" in out
 
 
@@ -126,8 +131,7 @@ def test_a_name_that_nobody_has(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_no_address(names: NameServer) -> None:
     parser = ArgumentParser()
     providers.add_arguments(parser)
-    with pytest.raises(AddressError):
-        providers.run(parser.parse_args(["ada@"]))
+    assert providers.run(parser.parse_args(["ada@"])) == 64
     with pytest.raises(ConfigError, match="nobody receives mail"):
         providers.run(parser.parse_args([f"ada@{OWN}"]))
 
@@ -168,3 +172,37 @@ def test_a_server_that_was_found_prints_nicely() -> None:
             "  how sure    server high, credential high; as of 2026-11-20"
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "why", "use"),
+    [
+        ("smtp.live.com", "The old name for Hotmail and Live", "smtp-mail.outlook.com"),
+        ("outlook.office365.com", "The name for IMAP and POP", "smtp.office365.com"),
+        ("SMTP.Yahoo.com", "not the documented name", "smtp.mail.yahoo.com"),
+        ("imap.gmail.com", "It is for reading mail", "smtp.gmail.com"),
+    ],
+)
+def test_a_historic_or_wrong_host_name(capsys: pytest.CaptureFixture[str], host: str, why: str, use: str) -> None:
+    out = said(capsys, host)
+    first = out.partition("\n\n")[0]
+    assert first.startswith(f"{host.lower()} is not the server to send through: ") and why in first
+    assert first.endswith(f"Use {use}.") and f"\n  server      {use}, port " in out.replace(
+        "or          ", "server      "
+    )
+    told = json.loads(said(capsys, host, "--json"))
+    assert told["host_alias"]["use"] == use and told["providers"][0]["id"]
+
+
+def test_a_name_for_which_there_is_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "smtp.openmailbox.org")
+    assert out == "smtp.openmailbox.org is not a server to send through: The service closed.\n"
+    assert "needs its Bridge" in said(capsys, "smtp.protonmail.com")
+    assert said(capsys, "smtp.googlemail.com").startswith(
+        "smtp.googlemail.com works as smtp.gmail.com does: The old name"
+    )
+
+
+def test_oauth2_needs_a_client_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("gmail", "hotmail"):
+        assert "mailwright login ADDRESS --client-" in said(capsys, name)

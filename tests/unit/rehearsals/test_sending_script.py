@@ -77,3 +77,39 @@ def test_the_certificate_is_for_another_name(town: Town, own_server: OwnServer) 
     town.env["SMTP_HOST"] = right
     sent(town.run(script("", "ada@example.org", "")))
     assert len(inbox.messages) == 1
+
+
+MAILER = f"""
+from mailwright import Login, Mailer, Message, Server
+with Mailer(Server("HOST", PORT, "SECURITY", Login("{ADA}", "PASSWORD"))) as mailer:
+    mailer.send(Message("{ADA}", "{GRACE}", "Hello", "This came from a script."))
+print("sent")
+"""
+
+
+def mailer(host: str = GMAIL, port: int = 465, security: str = "tls", password: str = APP) -> str:
+    """A program that makes a `Mailer` itself."""
+    found = MAILER
+    for name, text in (("HOST", host), ("PORT", str(port)), ("SECURITY", security), ("PASSWORD", password)):
+        found = found.replace(name, text)
+    return found
+
+
+def test_a_mailer_that_is_told_the_wrong_way(town: Town, gmail: Gmail) -> None:
+    """TLS where STARTTLS belongs, a name for reading mail, and the password in groups: each is put right, and said."""
+    for program, said in (
+        (mailer(port=587), "speaks STARTTLS on port 587"),
+        (mailer(host="imap.gmail.com"), "It is for reading mail"),
+        (mailer(password=" ".join(re.findall("....", APP))), ""),
+    ):
+        ran = town.run(program)
+        sent(ran)
+        assert said in ran.err
+    assert gmail.arrived == [(ADA, (GRACE,))] * 3
+
+
+def test_a_mailer_with_the_password_of_the_example(town: Town, gmail: Gmail) -> None:
+    ran = town.run(mailer(password="YOUR_16_CHAR_APP_PASSWORD"))
+    assert ran.code == 1 and gmail.arrived == []
+    step(ran.err, r"placeholder.*(myaccount\.google\.com/apppasswords)")
+    sent(town.run(mailer()))

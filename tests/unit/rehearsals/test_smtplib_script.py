@@ -8,10 +8,12 @@ it is a word of code, and the script is run again. No rehearsal knows more than 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailwright import Inbox
 from tests.unit.rehearsals.conftest import ADA, APP, GMAIL, GRACE, USUAL, Gmail, OwnServer
 from tests.unit.rehearsals.town import Ran, Town, blackhole, hang_up, serving, silence, web_server
 
@@ -181,8 +183,6 @@ def test_the_certificate_is_for_another_name(town: Town, own_server: OwnServer) 
 
 def test_the_server_of_another_provider(town: Town, gmail: Gmail) -> None:
     """Her address is at Gmail, and the example that she copied names Yahoo."""
-    from mailwright import Inbox
-
     yahoo = town.enter(Inbox(speaks_as="yahoo"))
     town.build("smtp.mail.yahoo.com", 587, yahoo.server.port)
     cas = [inbox.server.tls.ca_file for inbox in (yahoo, gmail.submission, gmail.submissions)]
@@ -192,3 +192,38 @@ def test_the_server_of_another_provider(town: Town, gmail: Gmail) -> None:
     host = step(ran.told, r"(smtp\.gmail\.com)")[1]
     sent(town.run(script(host=host)))
     assert gmail.delivered
+
+
+LESSON = Path(__file__).parents[2] / "data" / "scripts" / "first" / "02_starttls.py"
+
+
+def test_the_lesson_as_it_stands(town: Town, gmail: Gmail) -> None:
+    """A whole program from a tutorial, with its placeholders and one changed import."""
+    program = LESSON.read_text("utf-8").replace("import smtplib\n", "from mailwright import smtplib\n")
+    told = failed(town.run(program))
+    program = program.replace(step(told, r"The user (\S+) is a placeholder")[1], ADA)
+    told = failed(town.run(program))
+    stand_in = step(told, r"password is a placeholder from an example: (\w+)")[1]
+    step(told, r"https://(myaccount\.google\.com/apppasswords)")
+    ran = town.run(program.replace(stand_in, APP))
+    assert ran.code == 0 and gmail.arrived == [(ADA, ("recipient@example.com",))]
+
+
+def test_the_app_password_as_the_page_shows_it(town: Town, gmail: Gmail) -> None:
+    """In groups of four, with the no-break spaces of a web page."""
+    sent(town.run(script(password="\u00a0".join(re.findall("....", APP)))))
+    assert gmail.delivered
+
+
+@pytest.mark.parametrize(
+    ("host", "speaks_as"), [("smtp.live.com", "outlook"), ("outlook.office365.com", "office365")]
+)
+def test_an_old_name_of_the_server(town: Town, host: str, speaks_as: str) -> None:
+    """Such a name is in many guides; what it is today is said, and that no password is taken there any more."""
+    right = town.enter(Inbox(speaks_as=speaks_as))
+    told = failed(town.run(script(host=host, user="ada@hotmail.com")), APP)
+    use = step(told, r"Use (\S+\.com)\.")[1]
+    town.build(use, 587, right.server.port)
+    town.trust(right.server.tls.ca_file)
+    told = failed(town.run(script(host=use, user="ada@hotmail.com")), APP)
+    step(told, r"mailwright login ada@hotmail\.com")

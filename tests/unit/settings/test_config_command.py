@@ -145,7 +145,7 @@ def test_what_a_provider_decides_is_shown_as_that(
     assert main(["config"]) == 0
     out = capsys.readouterr().out
     assert table(out)["security"] == ["starttls", "provider Gmail, not SMTP_SECURITY"]
-    assert "Put right: smtp.gmail.com speaks STARTTLS on port 587" in out
+    assert "Note: smtp.gmail.com speaks STARTTLS on port 587" in out
     assert main(["config", "--json"]) == 0
     assert "speaks STARTTLS" in json.loads(capsys.readouterr().out)["remarks"][0]
 
@@ -161,3 +161,60 @@ def test_a_server_that_must_be_looked_up_is_not_looked_up(
     assert table(out)["port"] == ["-"] and "mailwright providers ada@analytical-engine.org" in out
     assert main(["config", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["url"] is None
+
+
+# While mail is caught
+
+
+def test_it_tells_that_mail_is_caught(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SMTP_HOST", "smtp.example.org")
+    monkeypatch.setenv("MAILWRIGHT_CATCH", "smtp://127.0.0.1:1025")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["host"] == ["smtp.example.org", "SMTP_HOST"]
+    assert "\nMAILWRIGHT_CATCH is set: mail goes to 127.0.0.1:1025 instead.\n" in out
+    monkeypatch.setenv("MAILWRIGHT_CATCH_EXCEPT", "ada@example.org, *@Example.com")
+    assert main(["config"]) == 0
+    said = "mail goes to 127.0.0.1:1025 instead, except for *@example.com, ada@example.org.\n"
+    assert said in capsys.readouterr().out
+    assert main(["config", "--json"]) == 0
+    caught = json.loads(capsys.readouterr().out)["caught"]
+    assert caught == {"by": "127.0.0.1:1025", "except": ["*@example.com", "ada@example.org"]}
+
+
+def test_it_tells_that_nothing_else_is_configured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MAILWRIGHT_CATCH", "smtp://me:canary@127.0.0.1:1025")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["host"] == ["127.0.0.1", "MAILWRIGHT_CATCH"]
+    assert "MAILWRIGHT_CATCH is set: mail goes to 127.0.0.1:1025. No other server is configured.\n" in out
+    assert "canary" not in out
+
+
+def test_what_would_be_refused_is_noted(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("MAILWRIGHT_CATCH", "smtp://127.0.0.1:1025")
+    monkeypatch.setenv("SENDER_EMAIL", "ada@hotmail.com")
+    monkeypatch.setenv("EMAIL_PASSWORD", "hunter22")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert table(out)["host"] == ["smtp-mail.outlook.com", "provider data"]
+    assert "\nNote: Outlook.com takes no password from programs" in out and "mailwright login ada@hotmail.com\n" in out
+
+
+def test_a_slip_in_the_variable_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("SMTP_HOST", "smtp.example.org")
+    monkeypatch.setenv("MAILWRIGHT_CACTH", "smtp://127.0.0.1:1025")
+    assert main(["config"]) == 78
+    assert "Did you mean MAILWRIGHT_CATCH?" in capsys.readouterr().err
+
+
+def test_without_catching_nothing_is_said_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SMTP_HOST", "smtp.example.org")
+    assert main(["config"]) == 0
+    assert "CATCH" not in capsys.readouterr().out
+    assert main(["config", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["caught"] is None

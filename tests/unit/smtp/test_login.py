@@ -52,7 +52,7 @@ def test_login_when_it_is_all_there_is(stage: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "temporary", "advice"),
     [
-        ("535 5.7.8 Username and Password not accepted", False, "app password or OAuth 2"),
+        ("535 5.7.8 Username and Password not accepted", False, "app password"),
         ("534 5.7.9 Application-specific password required", False, "app password"),
         ("530 Must issue a STARTTLS command first", False, "encryption before a login"),
         ("538 5.7.11 Encryption required", False, "encryption before a login"),

@@ -85,8 +85,11 @@ def test_d54_a_password_transition_is_needed(stage: str) -> None:
 
 
 @each_stage
-@pytest.mark.parametrize("reply", ["530 5.7.0 Authentication required", "530 Must issue a STARTTLS command first"])
-def test_d52_a_login_or_encryption_is_demanded_at_mail(stage: str, reply: str) -> None:
+@pytest.mark.parametrize(
+    ("reply", "wanted"),
+    [("530 5.7.0 Authentication required", "a login"), ("530 Must issue a STARTTLS command first", "encryption")],
+)
+def test_d52_a_login_or_encryption_is_demanded_at_mail(stage: str, reply: str, wanted: str) -> None:
     error = send([*hello(), C("MAIL FROM:<ada@example.org>"), S(reply)], stage=stage).error
     assert isinstance(error, SenderRefused) and not error.temporary
-    assert "wants a login (or encryption) first" in str(error) and reply in str(error)
+    assert f"The server wants {wanted} " in str(error) and reply in str(error)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import smtplib as original
 import socket
 import subprocess
 import sys
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,3 +242,38 @@ def test_ours_in_the_place_of_one_that_was_never_loaded() -> None:
         "except again.SMTPResponseException as error: assert isinstance(error, OSError) and '550' in str(error)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_no_word_of_the_engine_is_left_in_its_advice() -> None:
+    """Whatever is advised below, it says ``SMTP_SSL`` and ``starttls()`` here."""
+    from mailwright.smtplib.errors import in_these_words
+
+    source = Path(smtplib.__file__).parents[1]
+    advice = []
+    for room in ("smtp", "sasl", "drivers"):
+        for path in (source / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str) and " '" in node.value:
+                    advice.append(in_these_words(node.value))
+    assert len([text for text in advice if "SMTP_SSL" in text]) > 10
+    assert [text for text in advice if "'tls'" in text or "'starttls'" in text or "cleartext_login" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "use"), [("smtp.live.com", "smtp-mail.outlook.com"), ("smtp.yahoo.com", "smtp.mail.yahoo.com")]
+)
+def test_a_historic_name_that_does_not_exist_any_more(host: str, use: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*given: Any, **named: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    with pytest.raises(socket.gaierror) as caught:
+        smtplib.SMTP(host, 587, "c")
+    assert f"{host} is not the server to send through: " in str(caught.value) and f"Use {use}." in str(caught.value)
+
+
+def test_nobody_listens_on_this_machine() -> None:
+    """What ``SMTP("localhost")`` says on a machine without a mail server is not about networks."""
+    with pytest.raises(ConnectionRefusedError) as caught:
+        smtplib.SMTP("localhost", 1, "c")
+    assert "Nothing listens on that port" in str(caught.value)

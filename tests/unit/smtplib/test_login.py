@@ -361,3 +361,59 @@ def test_a_login_object_is_what_logs_in() -> None:
         assert caught.value.smtp_code == 530
         assert client.login("ada", PASSWORD)[0] == 235
         assert client.sendmail(ADA, "bob@example.net", "x") == {}
+
+
+# What is known of the provider
+
+
+def at_gmail(user: str, password: str, host: str = "smtp.gmail.com", refuse: str = "") -> tuple[Any, bytes]:
+    """What became of a login at that host, and what the server heard."""
+    replies = {"auth": refuse or "235 in"}
+    with scripted(mail_server(replies, auth("PLAIN"))) as there:
+
+        class Led(smtplib.SMTP):
+            def _get_socket(self, host: str, port: int, timeout: float) -> Any:
+                return super()._get_socket("127.0.0.1", there.port, timeout)
+
+        with Led(host, 587, "c") as client:
+            client.ALLOW_CLEARTEXT_LOGIN = True
+            try:
+                result: Any = client.login(user, password)
+            except smtplib.SMTPAuthenticationError as error:
+                result = error
+    return result, there.heard
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f"], ids=ascii)
+def test_the_blanks_of_an_app_password_are_not_sent(blank: str) -> None:
+    sent = base64.b64encode(b"\0ada@gmail.com\0qwmxzkptaabbccdd")
+    _, heard = at_gmail("ada@gmail.com", blank.join(["qwmx", "zkpt", "aabb", "ccdd"]))
+    assert b"AUTH PLAIN " + sent in heard
+    kept = base64.b64encode(f"\0ada\0qwmx{blank}zkpt".encode())
+    _, heard = at_gmail("ada", f"qwmx{blank}zkpt", "mail.example.org")
+    assert b"AUTH PLAIN " + kept in heard
+
+
+@pytest.mark.parametrize(
+    ("user", "password", "host", "said"),
+    [
+        ("your_email@gmail.com", "qwmxzkptaabbccdd", "smtp.gmail.com", "your_email@gmail.com is a placeholder"),
+        ("ada@gmail.com", "YOUR_16_CHAR_APP_PASSWORD", "smtp.gmail.com", "placeholder from an example: YOUR_16_CHAR"),
+        ("ada@gmail.com", "Tr0ub4dor&3", "smtp.gmail.com", "does not look like an app password of Gmail"),
+        ("ada@yahoo.com", "qwmxzkptaabbccdd", "smtp.gmail.com", "is an address of Yahoo"),
+        ("ada@hotmail.com", "hunter22", "smtp-mail.outlook.com", "mailwright login ada@hotmail.com"),
+        ("ada@firm.org", "hunter22", "outlook.office365.com", "Use smtp.office365.com"),
+    ],
+)
+def test_a_refused_login_says_what_is_known_to_be_wrong(user: str, password: str, host: str, said: str) -> None:
+    error, _ = at_gmail(user, password, host, "535 5.7.8 no")
+    assert isinstance(error, smtplib.SMTPAuthenticationError) and said in str(error)
+    assert "Tr0ub4dor" not in str(error) and "hunter22" not in str(error)
+
+
+def test_a_refused_login_where_nothing_is_known() -> None:
+    error, _ = at_gmail("your_email@firm.org", "your_password", "mail.firm.org", "535 5.7.8 no")
+    said = "A placeholder from an example stands for the user and for the password: write the real one."
+    assert error.more == said
+    error, _ = at_gmail("ada@firm.org", "Tr0ub4dor&3", "mail.firm.org", "535 5.7.8 no")
+    assert error.more == ""

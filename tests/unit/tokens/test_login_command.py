@@ -151,8 +151,8 @@ def test_what_is_no_password(login: Any, ring: Ring, stdin: str, said: str) -> N
     ("words", "code", "said"),
     [
         (["ada@outlook.com"], 78, "takes only OAuth 2 from programs, for which you need a client of your own. Register one"),
-        (["ada"], 65, "@"),
-        (["ada@"], 65, ""),
+        (["ada"], 64, "is not an address"),
+        (["ada@"], 64, "is not an address"),
         (["ada@[127.0.0.1]"], 78, "Name the server itself"),
         (["ada@unknown-domain.example"], 69, "pip install 'mailwright[dns]'"),
         (["ada@tutanota.com"], 78, "lets no program send"),
@@ -268,6 +268,7 @@ def unsure() -> str:
 def test_a_server_that_is_not_sure_gets_no_password_unasked(login: Any, ring: Ring, home: Path) -> None:
     ran = login(unsure(), "--no-check", stdin=f"{PASSWORD}\n")
     assert ran.code == 78 and "of medium certainty only" in ran.err and ring.entries == {}
+    assert "mailwright login ada" not in ran.err  # that is what was just done
     assert not (home / "config").exists()
 
 
@@ -451,3 +452,12 @@ def test_a_config_that_can_not_be_read_is_noticed_first(login: Any, home: Path, 
         ran = login(GMAIL)
         assert ran.code == 78 and "config.toml" in ran.err and "app password" not in ran.out
         assert path.read_text() == text
+
+
+def test_what_can_not_be_is_said_before_a_key_ring_is_missed(login: Any) -> None:
+    """Whoever has no key ring, and needs none, is not sent to look for one."""
+    with installed(NoKeyring()):
+        ran = login("ada@hotmail.com")
+        assert ran.code == 78 and "takes only OAuth 2" in ran.err and "key ring" not in ran.err
+        ran = login("ada@gmail.com")
+        assert ran.code == 78 and "no key ring" in ran.err and "login --file" in ran.err

@@ -53,7 +53,7 @@ SIDEWAYS = {
 # Inside a room: a module named here imports only those before it. The ban on cycles binds the others too.
 ORDER = {
     "words": "value secret reply transcript errors address envelope receipt server",
-    "smtp": "wire features phases session login opening transaction conveyor",
+    "smtp": "wire features phases refusals session login opening transaction belt conveyor",
     "sasl": "mechanism plain login cram_md5 scram bearer xoauth2 oauthbearer external choose",
 }
 

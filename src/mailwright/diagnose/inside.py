@@ -8,7 +8,8 @@ from mailwright.diagnose.whose import mismatch
 from mailwright.providers.preflight import right_password
 from mailwright.smtp import phases
 from mailwright.smtp.opening import open_session
-from mailwright.smtp.session import Session, command, quit_session, refusal_advice, reset
+from mailwright.smtp.refusals import refusal_advice
+from mailwright.smtp.session import Session, command, quit_session, reset
 from mailwright.steps import Close
 from mailwright.words.errors import (
     ConfigError,

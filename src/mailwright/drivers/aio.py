@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from contextlib import suppress
 
 from mailwright.drivers.aio_connecting import connected_socket
 from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
@@ -16,7 +15,7 @@ from mailwright.steps import Ask, Clock, Close, Connect, DeadlinePassed, Exchang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from mailwright.steps import Outgoing, Plan, Step
@@ -340,12 +339,6 @@ async def _together(step: Together, link: Link) -> list[Any]:
     return results
 
 
-# What else is needed of asyncio; `mailwright.drivers.trio` has the same names.
-
-Cancelled = asyncio.CancelledError
-places = asyncio.Semaphore
-
-
 def current() -> object:
     """What tells this event loop, in this process, from every other."""
     return os.getpid(), asyncio.get_running_loop()
@@ -354,33 +347,3 @@ def current() -> object:
 def clock() -> float:
     """Seconds of the event loop's clock."""
     return asyncio.get_running_loop().time()
-
-
-class Bell:
-    """Rung in any thread, heard in the event loop in which it was made."""
-
-    __slots__ = ("_loop", "_rung")
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._rung = asyncio.Event()
-
-    def ring(self) -> None:
-        """Wake whoever listens; never fails."""
-        with suppress(RuntimeError):  # the loop has ended meanwhile
-            self._loop.call_soon_threadsafe(self._rung.set)
-
-    async def heard(self) -> None:
-        """Wait until it was rung since the last time."""
-        await self._rung.wait()
-        self._rung.clear()
-
-
-async def in_time(act: Callable[[], Awaitable[object]], seconds: float | None) -> bool:
-    """Await ``act()``; false if it took longer than that and was given up."""
-    try:
-        async with asyncio.timeout(seconds):
-            await act()
-    except TimeoutError:
-        return False
-    return True

@@ -18,7 +18,7 @@ from mailwright.steps import Ask, Clock, Close, Connect, DeadlinePassed, Exchang
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Sequence
     from typing import Any, TypeVar
 
     from mailwright.drivers.needs import Need, Waiting
@@ -79,23 +79,13 @@ def _close_quietly(fd: int) -> None:
 
 def run(plan: Plan[T], link: Link) -> T:
     """Perform the plan over `link` in the calling thread and give its result, or raise its error."""
-    waiting = waits(plan, link)
-    answer: Any = None
-    problem: BaseException | None = None
-    try:
-        while True:
-            try:
-                need = waiting.send(answer) if problem is None else waiting.throw(problem)
-            except StopIteration as end:
-                result: T = end.value
-                return result
-            answer, problem = None, None
-            try:
-                answer = _meet(need)
-            except Exception as error:
-                problem = error
-    finally:
-        waiting.close()
+    performing = _met(waits(plan, link))
+    while True:
+        try:
+            next(performing)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
 
 def _meet(need: Need) -> Any:
@@ -262,7 +252,43 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
     links = [Link() for _ in step.plans]
     for one in links:
         one.deadline = link.deadline
-    running = {i: waits(plan, one) for i, (plan, one) in enumerate(zip(step.plans, links, strict=True))}
+    try:
+        return (yield from _side_by_side(step.plans, links))
+    finally:
+        for one in links:
+            one.close()
+
+
+def turns(plans: Sequence[Plan[Any]], links: Sequence[Link]) -> Generator[None, None, list[Any]]:
+    """Perform plans side by side, each over its link, in the calling thread. Stops before each wait, so that the caller
+    can look at what they have done. Returns their results, an exception in place of a result.
+    """
+    return (yield from _met(_side_by_side(plans, links)))
+
+
+def _met(waiting: Waiting[T]) -> Generator[None, None, T]:
+    """Meet one need after another, with a stop before each."""
+    answer: Any = None
+    problem: BaseException | None = None
+    try:
+        while True:
+            try:
+                need = waiting.send(answer) if problem is None else waiting.throw(problem)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            yield
+            answer, problem = None, None
+            try:
+                answer = _meet(need)
+            except Exception as error:
+                problem = error
+    finally:
+        waiting.close()
+
+
+def _side_by_side(plans: Sequence[Plan[Any]], links: Sequence[Link]) -> Waiting[list[Any]]:
+    running = {i: waits(plan, link) for i, (plan, link) in enumerate(zip(plans, links, strict=True))}
     results: list[Any] = [None] * len(links)
     needs: dict[int, Wait] = {}
     answers: dict[int, Any] = dict.fromkeys(running)
@@ -279,7 +305,7 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
                     tuple(s for n in needs.values() for s in n.writing),
                     min(n.until for n in needs.values()),
                 )
-                now = link.clock()
+                now = monotonic()
                 for i, need in list(needs.items()):
                     mine = tuple(s for s in ready if s in need.reading or s in need.writing)
                     if mine or now >= need.until:
@@ -289,8 +315,6 @@ def _together(step: Together, link: Link) -> Waiting[list[Any]]:
     finally:
         for waiting in running.values():
             waiting.close()
-        for one in links:
-            one.close()
 
 
 def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -> Waiting[Wait | None]:

@@ -156,12 +156,6 @@ async def _together(step: Together, link: Link) -> list[Any]:
     return results
 
 
-# What else is needed of Trio; `mailwright.drivers.aio` has the same names.
-
-Cancelled = trio.Cancelled
-places = trio.Semaphore
-
-
 def current() -> object:
     """What tells this run of Trio, in this process, from every other."""
     return os.getpid(), trio.lowlevel.current_trio_token()
@@ -170,33 +164,3 @@ def current() -> object:
 def clock() -> float:
     """Seconds of the run's clock."""
     return trio.current_time()
-
-
-class Bell:
-    """Rung in any thread, heard in the run of Trio in which it was made."""
-
-    __slots__ = ("_rung", "_token")
-
-    def __init__(self) -> None:
-        self._token = trio.lowlevel.current_trio_token()
-        self._rung = trio.Event()
-
-    def ring(self) -> None:
-        """Wake whoever listens; never fails."""
-        with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(self._set)
-
-    def _set(self) -> None:
-        self._rung.set()
-
-    async def heard(self) -> None:
-        """Wait until it was rung since the last time."""
-        await self._rung.wait()
-        self._rung = trio.Event()
-
-
-async def in_time(act: Callable[[], Awaitable[object]], seconds: float | None) -> bool:
-    """Await ``act()``; false if it took longer than that and was given up."""
-    with trio.move_on_after(math.inf if seconds is None else seconds) as scope:
-        await act()
-    return not scope.cancelled_caught

@@ -19,10 +19,11 @@ from mailwright.words.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
     from types import TracebackType
 
     from mailwright.mailer.catching import Route
+    from mailwright.mailer.dispatch import Progress
     from mailwright.mailer.loops import Loop
     from mailwright.mailer.outgoing import Sendable
     from mailwright.mailer.pool import OnRefusal
@@ -68,6 +69,33 @@ class AsyncMailer:
             with tally:
                 tally.add(await self._deliver(route, tally.policy, deadline))
         return tally.total()
+
+    def send_many(
+        self,
+        messages: Iterable[Sendable] | AsyncIterable[Sendable],
+        *,
+        ordered: bool = True,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> AsyncIterator[Receipt]:
+        """Send the messages of any iterable, asynchronous ones too, many in flight; as `Mailer.send_many`.
+
+        ``async for receipt in mailer.send_many(messages)``. Who leaves that loop early closes the iterator
+        (``contextlib.aclosing``), so that the connections end with it.
+        """
+        from mailwright.mailer.many_async import send_many
+
+        return send_many(self, messages, ordered, progress)
+
+    @property
+    def limits(self) -> Limits:
+        """How many connections, and how long each is kept."""
+        return self._limits
+
+    def counter(self) -> _Counter:
+        """Where a batch gets its connections. Raises `ConfigError` after `close`."""
+        if self._closed:
+            raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
+        return self._here()
 
     async def _deliver(self, route: Route, on_refusal: OnRefusal, deadline: float | None) -> Receipt:
         """One message over one lease."""
@@ -148,9 +176,31 @@ class _Counter:
         expired = self.pool.expired(now, server)
         lease = self.pool.take(server)
         if lease is None:
-            return Lease(self.loop.Link(), Session(server, self.loop.clock), now), expired
+            lease = Lease(self.loop.Link(), Session(server, self.loop.clock), now)
+        lease.session.lock_step = self.pool.lock_step
         lease.session.begin_transcript()
         return lease, expired
+
+    async def leases(self, server: Server, count: int) -> list[Lease]:
+        """At least one connection for a batch, and as many more up to `count` as nobody else uses."""
+        leases: list[Lease] = []
+        try:
+            while len(leases) < count and not (leases and self.pool.full):
+                lease, expired = await self.take(server)
+                leases.append(lease)
+                await self.say_goodbye(expired, self.loop.clock())
+        except BaseException:
+            await self.give_back_all(leases, lock_step=False)
+            raise
+        return leases
+
+    async def give_back_all(self, leases: list[Lease], lock_step: bool) -> None:
+        """Return the connections of a batch; with `lock_step` the server has shown that it can't count."""
+        self.pool.lock_step = self.pool.lock_step or lock_step
+        kept = [self.pool.give_back(lease, self.loop.clock()) for lease in leases]
+        for _ in leases:
+            self.places.release()
+        await self.say_goodbye([lease for lease, stays in zip(leases, kept, strict=True) if not stays])
 
     async def give_back(self, lease: Lease, deadline: float | None) -> None:
         # No await before the pool knows: a cancellation in between would lose the place for ever.

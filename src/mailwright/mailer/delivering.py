@@ -106,14 +106,15 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
             )
         now, later = waiting[:limit], waiting[limit:]
         await transact(session, mail, now, ledger, stop)
-        overflow = tuple(r for r in now if _too_many(ledger, r))
+        overflow = tuple(r for r in now if too_many(ledger, r))
         if len(overflow) == len(now) or stop:
             return
         taken = len(now) - len(overflow)
         waiting = overflow + later
 
 
-def _too_many(ledger: Ledger, recipient: Address) -> bool:
+def too_many(ledger: Ledger, recipient: Address) -> bool:
+    """Whether a recipient was put off only because the transaction had too many: the next one may take them."""
     fate, reply = ledger.fates[recipient]
     if fate != "deferred" or reply is None:
         return False

@@ -17,37 +17,54 @@ if TYPE_CHECKING:
     from mailwright.words.receipt import Receipt
 
 
+INFO, DEBUG = 20, 10  # of `logging`, whose numbers these have always been
+
+_found: tuple[Any, Any] | None = None  # the loggers, once there are any
+
+
 def log_receipt(receipt: Receipt) -> None:
     """One line for a message that went through, whoever was refused."""
-    if (logging := _logging()) is None:
+    if (loggers := _loggers()) is None:
         return
-    logging.getLogger("mailwright.mailer").info("%s %s, %d octets", receipt.message_id, receipt, receipt.size)
-    _log_transcript(logging, receipt)
+    mailer, smtp = loggers
+    if mailer.isEnabledFor(INFO):
+        mailer.info("%s %s, %d octets", receipt.message_id, receipt, receipt.size)
+    if smtp.isEnabledFor(DEBUG):
+        _log_transcript(smtp, receipt)
+
+
+def logs_receipts() -> bool:
+    """Whether anybody wants to read of messages that went through."""
+    loggers = _loggers()
+    return loggers is not None and (loggers[0].isEnabledFor(INFO) or loggers[1].isEnabledFor(DEBUG))
 
 
 def log_failure(error: MailError, message_id: str) -> None:
     """One line for a message that did not."""
-    if (logging := _logging()) is None:
+    if (loggers := _loggers()) is None:
         return
-    logging.getLogger("mailwright.mailer").warning("%s failed: %s: %s", message_id, type(error).__name__, error)
+    mailer, smtp = loggers
+    mailer.warning("%s failed: %s: %s", message_id, type(error).__name__, error)
     receipt = getattr(error, "receipt", None)
-    if receipt is not None:
-        _log_transcript(logging, receipt)
+    if receipt is not None and smtp.isEnabledFor(DEBUG):
+        _log_transcript(smtp, receipt)
 
 
-def _logging() -> Any:
-    logging = sys.modules.get("logging")
-    if logging is None or not hasattr(logging, "getLogger"):
-        return None
-    root = logging.getLogger("mailwright")
-    if not root.handlers:
-        # Without a handler of its own, a library's warnings would go to standard error of whoever set up no logging.
-        root.addHandler(logging.NullHandler())
-    return logging
+def _loggers() -> tuple[Any, Any] | None:
+    global _found
+    if _found is None:
+        logging = sys.modules.get("logging")
+        if logging is None or not hasattr(logging, "getLogger"):
+            return None
+        root = logging.getLogger("mailwright")
+        if not root.handlers:
+            # Without a handler of its own, a library's warnings would go to standard error of whoever set up no
+            # logging.
+            root.addHandler(logging.NullHandler())
+        _found = logging.getLogger("mailwright.mailer"), logging.getLogger("mailwright.smtp")
+    return _found
 
 
-def _log_transcript(logging: Any, receipt: Receipt) -> None:
-    log = logging.getLogger("mailwright.smtp")
-    if log.isEnabledFor(logging.DEBUG):
-        for line in receipt.transcript or ():
-            log.debug("%s", line)
+def _log_transcript(log: Any, receipt: Receipt) -> None:
+    for line in receipt.transcript or ():
+        log.debug("%s", line)

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+    class Errand(Protocol):
+        """A plan that goes on by itself."""
+
+        @property
+        def ended(self) -> bool: ...
+        def result(self) -> Any: ...
+        async def stop(self) -> None: ...
+
     class Loop(Protocol):
         """What a pool of connections needs of the library: the names that both asynchronous drivers have.
 
@@ -26,6 +34,8 @@ if TYPE_CHECKING:
         def Link(self) -> Callable[[], Any]: ...
         @property
         def Cancelled(self) -> type[BaseException]: ...
+        @property
+        def Errand(self) -> Callable[[Plan[Any], Any, Callable[[], object]], Errand]: ...
         @property
         def places(self) -> Callable[[int], Any]: ...
         @property
@@ -40,13 +50,13 @@ def running() -> Loop:
     """The driver for the library that runs the current task. Raises `ConfigError` under any other library."""
     library = _library()
     if library == "trio":
-        from mailwright.drivers import trio
+        from mailwright.drivers import trio_loop
 
-        return trio
+        return trio_loop
     if library == "asyncio":
-        from mailwright.drivers import aio
+        from mailwright.drivers import aio_loop
 
-        return aio
+        return aio_loop
     raise ConfigError(
         f"Mail can't be sent under {library}.", "Use asyncio or Trio, or the blocking Mailer in a thread."
     )

@@ -4,21 +4,32 @@ its token.
 
 from __future__ import annotations
 
+from os import urandom
 from time import time
 
-from mailwright.message.mail import mail_object
+from mailwright.message.content import Content
+from mailwright.message.mail import MailObject, finished, mail_object
+from mailwright.message.message import Message
+from mailwright.words.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from email.message import Message as EmailMessage
 
-    from mailwright.message.mail import MailObject
-    from mailwright.message.message import Message
     from mailwright.words.address import Address
     from mailwright.words.envelope import Envelope
 
-    Sendable = Message | MailObject | EmailMessage | bytes | bytearray | str | tuple[Envelope, bytes]
+    Sendable = (
+        Message
+        | MailObject
+        | EmailMessage
+        | bytes
+        | bytearray
+        | str
+        | tuple[Envelope, bytes]
+        | tuple[Envelope, Content]
+    )
 
 
 def outgoing_mail(
@@ -30,9 +41,11 @@ def outgoing_mail(
     """The mail object for `given`, with Date and Message-ID. Raises `MessageError`; nothing was connected
     then.
     """
-    from mailwright.message.message import Message
-    from mailwright.words.value import replace
-
+    if sender is None and to is None:
+        if isinstance(given, MailObject):
+            return given
+        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Content):
+            return finished(*given)
     if default_sender and isinstance(given, Message) and given.sender is None:
         given = replace(given, sender=default_sender)
     return mail_object(given, now=time(), token=fresh_token(), sender=sender, to=to)
@@ -42,7 +55,4 @@ def fresh_token() -> str:
     """A token for a Message-ID: 128 random bits, so that no two processes, forks or machines give the same
     (RFC 5322 §3.6.4).
     """
-    from binascii import hexlify
-    from os import urandom
-
-    return hexlify(urandom(16)).decode("ascii")
+    return urandom(16).hex()

@@ -28,6 +28,10 @@ class Limits:
     `size` connections at most at a time; one is closed after `idle` without use, at the `age` since it was
     opened, and after `messages` messages. One that was idle longer than `probe` is asked with NOOP before it
     is used.
+
+    `window` bounds the messages that `send_many` has in flight on each, where the server offers PIPELINING. They are
+    what is uncertain when a connection breaks. The default suits a server of one's own; a mailbox provider gets less
+    (`mailwright.mailer.preparing`).
     """
 
     size: int = 4
@@ -35,9 +39,10 @@ class Limits:
     age: float = 600.0
     messages: int = 100
     probe: float = 30.0
+    window: int = 64
 
     def __post_init__(self) -> None:
-        for name in ("size", "messages"):
+        for name in ("size", "messages", "window"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Limits({name}={getattr(self, name)!r}) lets nothing through.", "Use 1 or more.")
 
@@ -59,15 +64,19 @@ class Lease:
 
 
 class Pool:
-    """The leases that are idle, and how many are out. All times are of one clock that only goes forward."""
+    """The leases that are idle, and how many are out. All times are of one clock that only goes forward.
 
-    __slots__ = ("closed", "idle", "limits", "out")
+    `lock_step`: the server lost count of pipelined commands once, so nothing is pipelined to it any more.
+    """
+
+    __slots__ = ("closed", "idle", "limits", "lock_step", "out")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.idle: list[Lease] = []
         self.out = 0
         self.closed = False
+        self.lock_step = False
 
     def expired(self, now: float, server: Server | None = None) -> list[Lease]:
         """Take out the idle leases that must be closed now: the old ones, and one in the way of a lease for

@@ -16,11 +16,12 @@ from mailwright.words.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Any
 
     from mailwright.mailer.catching import Route
+    from mailwright.mailer.dispatch import Progress
     from mailwright.mailer.outgoing import Sendable
     from mailwright.mailer.pool import OnRefusal
     from mailwright.words.address import Address
@@ -76,6 +77,28 @@ class Mailer:
                 tally.add(self._deliver(route, tally.policy, deadline))
         return tally.total()
 
+    def send_many(
+        self,
+        messages: Iterable[Sendable],
+        *,
+        ordered: bool = True,
+        progress: Callable[[Progress], object] | None = None,
+    ) -> Iterator[Receipt]:
+        """Send the messages of any iterable, many in flight, and give a receipt for each as it becomes known.
+
+        A message is what `send` takes. It is taken from the iterable only when there is room for it, so that a million
+        need no more memory than a few hundred. Several connections are used when there is enough for them. Receipts
+        come in the order of the messages, or with ``ordered=False`` as they are known; `Receipt.number` tells the
+        place either way. What goes wrong with one message is not raised but stands in ``receipt.error``. Raised is what
+        the iterable raises, and what keeps all of them from being sent: settings, the login, a server that is not
+        there. `progress` is called now and then. The deadline `Timeouts.total` does not hold here; those of each step do.
+
+        When the caller stops before the end, the messages in flight may or may not arrive.
+        """
+        from mailwright.mailer.many import send_many
+
+        return send_many(self, messages, ordered, progress)
+
     def _deliver(self, route: Route, on_refusal: OnRefusal, deadline: float | None) -> Receipt:
         """One message over one lease."""
         from mailwright.drivers.sync import run
@@ -118,6 +141,7 @@ class Mailer:
             new = None if pool.idle else _new_lease(server, now)
             expired = pool.expired(now, server)
             lease = pool.take(server) or new or _new_lease(server, now)
+        lease.session.lock_step = pool.lock_step
         lease.session.begin_transcript()
         return lease, expired
 
@@ -127,6 +151,29 @@ class Mailer:
             self._freed.notify()
         if not kept:
             _say_goodbye([lease], deadline)
+
+    @property
+    def limits(self) -> Limits:
+        """How many connections, and how long each is kept."""
+        return self._pool.limits
+
+    def leases(self, server: Server, count: int) -> list[Lease]:
+        """At least one connection for a batch, and as many more up to `count` as nobody else uses."""
+        lease, expired = self._take(server)
+        leases = [lease]
+        with self._freed:
+            while len(leases) < count and not self._pool.full:
+                leases.append(self._pool.take(server) or _new_lease(server, monotonic()))
+        for one in leases:
+            one.session.lock_step = self._pool.lock_step
+        _say_goodbye(expired, monotonic())
+        return leases
+
+    def give_back(self, leases: list[Lease], lock_step: bool) -> None:
+        """Return the connections of a batch; with `lock_step` the server has shown that it can't count."""
+        self._pool.lock_step = self._pool.lock_step or lock_step
+        for lease in leases:
+            self._give_back(lease, None)
 
     def _notice_fork(self) -> None:
         if os.getpid() != self._process:

@@ -82,6 +82,8 @@ class Content:
                     yield piece[start : start + CHUNK]
 
     def __bytes__(self) -> bytes:
+        if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
+            return self._pieces[0]
         return b"".join([piece if isinstance(piece, bytes) else b"".join(piece.chunks()) for piece in self._pieces])
 
     def __len__(self) -> int:

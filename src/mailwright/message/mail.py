@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Raw: TypeAlias = bytes | bytearray | memoryview | str
     AddressLike: TypeAlias = str | Address | tuple[str, str]
-    Mailable: TypeAlias = "Message | MailObject | EmailMessage | Raw | tuple[Envelope, EmailMessage | Raw]"
+    Mailable: TypeAlias = "Message | MailObject | EmailMessage | Raw | tuple[Envelope, EmailMessage | Raw | Content]"
 
     class Form(Protocol):
         """A message that can be set in type, with 8-bit bodies or without."""
@@ -143,7 +143,8 @@ def mail_object(
     to: AddressLike | Iterable[AddressLike] | None = None,
 ) -> MailObject:
     """The mail object of anything that can be sent: a `Message`, an ``email.message.Message``, raw RFC 5322
-    octets (text is taken as UTF-8), or a pair of an `Envelope` and one of the latter two.
+    octets (text is taken as UTF-8), or a pair of an `Envelope` and one of the latter two, or of an `Envelope` and a
+    finished `Content`, which goes out as it is.
 
     `now` (seconds since 1970) and `token` (unique) make a missing Date and Message-ID. `sender` and `to`
     replace the envelope's, whatever the header fields say; ``sender=""`` is the null reverse-path. Without
@@ -155,8 +156,16 @@ def mail_object(
         return replace(given, envelope=_changed(given.envelope, sender, to))
     envelope: Envelope | None = None
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], Envelope):
-        envelope, given = _changed(given[0], sender, to), given[1]
+        envelope = _changed(given[0], sender, to)
+        if isinstance(given[1], Content):  # finished, and checked when it was made: nothing is read or added
+            return finished(envelope, given[1])
+        given = given[1]
     return _of_foreign(_octets(given), now, token, envelope, sender, to)
+
+
+def finished(envelope: Envelope, content: Content) -> MailObject:
+    """The mail object of octets that go out as they are: no header field is read, added or taken out."""
+    return MailObject(envelope, "", _Adopted(content, "it is finished content"))
 
 
 def _of_message(

@@ -19,7 +19,14 @@ class Features:
     keywords: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __contains__(self, keyword: str) -> bool:
-        return any(name == keyword for name, _ in self.keywords)
+        for name, _ in self.keywords:  # a loop: it is asked for every message
+            if name == keyword:
+                return True
+        return False
+
+    def without(self, keyword: str) -> Features:
+        """The same, as if this was not offered."""
+        return Features(self.name, tuple(pair for pair in self.keywords if pair[0] != keyword))
 
     def parameters(self, keyword: str) -> tuple[str, ...]:
         """The parameters of a keyword; of all its lines, if a server repeats it; empty when it is not

@@ -22,14 +22,29 @@ class Ledger:
     left this process.
     """
 
-    __slots__ = ("begun", "fates", "handed", "reply", "size")
+    __slots__ = ("_common", "_own", "begun", "handed", "recipients", "reply", "size")
 
     def __init__(self, recipients: Iterable[Address]) -> None:
-        self.fates: dict[Address, tuple[Fate, Reply | None]] = dict.fromkeys(recipients, ("not tried", None))
+        self.recipients = tuple(recipients)
+        # Nearly always all recipients share one fate; a table of each one's is begun when they part.
+        self._common: tuple[Fate, Reply | None] = _NOT_TRIED
+        self._own: dict[Address, tuple[Fate, Reply | None]] | None = None
         self.begun = False
         self.handed = False
         self.reply: Reply | None = None
         self.size = 0
+
+    @property
+    def fates(self) -> dict[Address, tuple[Fate, Reply | None]]:
+        """Each recipient's fate, and the reply that decided it."""
+        if self._own is None:
+            self._own = dict.fromkeys(self.recipients, self._common)
+        return self._own
+
+    @property
+    def uniform(self) -> bool:
+        """True as long as all recipients share one fate."""
+        return self._own is None
 
     def record(self, recipient: Address, reply: Reply, accepted: Fate = "accepted") -> None:
         """Note what `reply` means for a recipient; `accepted` is the fate that a 2yz gives."""
@@ -41,17 +56,38 @@ class Ledger:
         for recipient in recipients:
             self.fates[recipient] = (fate, reply)
 
+    def accept(self, reply: Reply) -> None:
+        """The server took the whole message, for everybody."""
+        self.reply, self.handed = reply, True
+        self._common, self._own = ("accepted", _kept(reply)), None
+
+    def forget(self) -> None:
+        """Begin anew: nothing that was said of these recipients holds any more."""
+        self._common, self._own = _NOT_TRIED, None
+        self.begun = self.handed = False
+        self.reply = None
+
     def with_fate(self, *fates: Fate) -> tuple[Address, ...]:
         """The recipients whose fate is one of these."""
-        return tuple(recipient for recipient, (fate, _) in self.fates.items() if fate in fates)
+        if self._own is None:
+            return self.recipients if self._common[0] in fates else ()
+        return tuple([recipient for recipient, (fate, _) in self._own.items() if fate in fates])
 
     @property
     def outcomes(self) -> tuple[Outcome, ...]:
         """The account so far, one entry a recipient."""
-        return tuple(Outcome(recipient, fate, reply) for recipient, (fate, reply) in self.fates.items())
+        if self._own is None:
+            fate, reply = self._common
+            return tuple([Outcome(recipient, fate, reply) for recipient in self.recipients])
+        return tuple([Outcome(recipient, fate, reply) for recipient, (fate, reply) in self._own.items()])
+
+
+_NOT_TRIED: tuple[Fate, Reply | None] = ("not tried", None)
 
 
 def _kept(reply: Reply) -> Reply:
+    if len(reply.lines) == 1 and len(reply.lines[0]) <= KEPT_LIMIT:
+        return reply
     lines: list[str] = []
     left = KEPT_LIMIT
     for line in reply.lines:

@@ -7,7 +7,8 @@ is said to it.
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.session import command, read_reply, refusal_advice, say_hello
+from mailwright.smtp.refusals import refusal_advice
+from mailwright.smtp.session import command, read_reply, say_hello
 from mailwright.steps import Connect, Read, StartTLS
 from mailwright.words.errors import (
     ConfigError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.wire import xtext
+from mailwright.smtp.wire import command_line, xtext
 from mailwright.words.errors import Unsupported
 
 TYPE_CHECKING = False
@@ -12,65 +12,103 @@ if TYPE_CHECKING:
     from mailwright.message.mail import MailObject
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
+    from mailwright.words.envelope import DSN
 
 
-def check_support(session: Session, mail: MailObject, content: Content) -> None:
-    """Refuse before the first command what this server said it can't do. Raises `Unsupported`."""
-    features, server = session.features, session.server
-    if mail.needs_utf8 and "SMTPUTF8" not in features:
+BEGINNINGS = 64  # senders whose command is kept
+
+
+class Terms:
+    """The terms on which the server of a session takes mail, read once from what it offers."""
+
+    __slots__ = ("_beginnings", "_dsn", "_eight_bit", "_limit", "_require_tls", "_secured", "_server", "_size", "_utf8")
+
+    def __init__(self, session: Session) -> None:
+        features, secured = session.features, session.secured
+        self._server = session.server
+        self._limit = features.size
+        self._size = "SIZE" in features
+        self._eight_bit = "8BITMIME" in features
+        self._utf8 = "SMTPUTF8" in features
+        self._dsn = "DSN" in features
+        self._secured = secured is not None
+        self._beginnings: dict[str, bytes] = {}
+        self._require_tls = secured is not None and secured.verified and "REQUIRETLS" in features  # RFC 8689 §4.2.1
+
+    def content_of(self, mail: MailObject) -> Content:
+        """The form of the content that this server takes. Raises `Unsupported`."""
+        return mail.content_for(self._eight_bit)
+
+    def commands(self, mail: MailObject, content: Content, recipients: tuple[Address, ...]) -> list[str]:
+        """MAIL and each RCPT. Raises `Unsupported` for what this server said it can't do."""
+        utf8 = mail.needs_utf8
+        if utf8 and not self._utf8:
+            raise self._no_utf8(mail)
+        if self._limit is not None and content.size > self._limit:
+            raise self._unsupported(
+                f"The message has {content.size:,} octets and {self._server} takes at most {self._limit:,}.",
+                "Make it smaller, or send a link to the file (attachments grow by 37 % on the way).",
+            )
+        if mail.envelope.require_tls and not self._require_tls:
+            raise self._unsupported(
+                f"{self._server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection"
+                f"{' to a verified server' if self._secured else ''}, which this message asks for.",
+                "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
+            )
+        sender = f"MAIL FROM:<{mail.envelope.reverse_path}>" + (f" SIZE={content.size}" if self._size else "")
+        if content.eight_bit and self._eight_bit:
+            sender += " BODY=8BITMIME"
+        if utf8:
+            sender += " SMTPUTF8"
+        if mail.envelope.dsn is not None and self._dsn:
+            dsn = mail.envelope.dsn
+            sender += f" RET={dsn.ret}" if dsn.ret else ""
+            sender += f" ENVID={xtext(dsn.envid)}" if dsn.envid else ""
+            receivers = [_with_reports(recipient, dsn) for recipient in recipients]
+        else:
+            receivers = [f"RCPT TO:<{recipient.spec}>" for recipient in recipients]
+        if mail.envelope.require_tls:
+            sender += " REQUIRETLS"
+        return [sender, *receivers]
+
+    def lines(self, mail: MailObject, content: Content, recipients: tuple[Address, ...]) -> bytes:
+        """The command lines of an envelope, as `commands` has them: a short way for messages that need nothing special,
+        of which there may be thousands a second.
+        """
+        envelope = mail.envelope
+        special = envelope.dsn is not None or envelope.require_tls or content.eight_bit or content.utf8
+        if special or (self._limit is not None and content.size > self._limit):
+            return b"".join(map(command_line, self.commands(mail, content, recipients)))
+        sender = envelope.sender.spec if envelope.sender is not None else ""
+        beginning = self._beginnings.get(sender)
+        receivers = [command_line(f"RCPT TO:<{recipient.spec}>") for recipient in recipients]
+        said = b"".join(receivers)
+        if beginning is None:
+            beginning = command_line(f"MAIL FROM:<{sender}>")[:-2]
+            if len(self._beginnings) >= BEGINNINGS:
+                self._beginnings.clear()
+            self._beginnings[sender] = beginning
+        if not (beginning.isascii() and said.isascii()):
+            return b"".join(map(command_line, self.commands(mail, content, recipients)))
+        return beginning + (b" SIZE=%d\r\n" % content.size if self._size else b"\r\n") + said
+
+    def _no_utf8(self, mail: MailObject) -> Unsupported:
         who = next(
             (a.spec for a in (mail.envelope.sender, *mail.envelope.recipients) if a and a.needs_utf8),
             "the headers",
         )
-        raise _unsupported(
-            session,
-            f"{server} can't take the non-ASCII address {who}: it does not offer SMTPUTF8 (RFC 6531).",
+        return self._unsupported(
+            f"{self._server} can't take the non-ASCII address {who}: it does not offer SMTPUTF8 (RFC 6531).",
             "Use an ASCII address of that person, or a server that offers SMTPUTF8.",
         )
-    if features.size is not None and content.size > features.size:
-        raise _unsupported(
-            session,
-            f"The message has {content.size:,} octets and {server} takes at most {features.size:,}.",
-            "Make it smaller, or send a link to the file (attachments grow by 37 % on the way).",
-        )
-    verified = session.secured is not None and session.secured.verified  # RFC 8689 §4.2.1
-    if mail.envelope.require_tls and not (verified and "REQUIRETLS" in features):
-        raise _unsupported(
-            session,
-            f"{server} does not offer REQUIRETLS (RFC 8689) on an encrypted connection"
-            f"{' to a verified server' if session.secured is not None else ''}, which this message asks for.",
-            "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
-        )
+
+    def _unsupported(self, what: str, advice: str) -> Unsupported:
+        return Unsupported(what, advice, phase=phases.MAIL, server=str(self._server))
 
 
-def _unsupported(session: Session, what: str, advice: str) -> Unsupported:
-    return Unsupported(what, advice, phase=phases.MAIL, server=str(session.server))
-
-
-def mail_command(session: Session, mail: MailObject, content: Content) -> str:
-    """MAIL with the parameters that this server offers and this message needs."""
-    features, dsn = session.features, mail.envelope.dsn
-    words = [f"MAIL FROM:<{mail.envelope.reverse_path}>"]
-    if "SIZE" in features:
-        words.append(f"SIZE={content.size}")
-    if content.eight_bit and "8BITMIME" in features:
-        words.append("BODY=8BITMIME")
-    if mail.needs_utf8:
-        words.append("SMTPUTF8")
-    if dsn is not None and "DSN" in features:
-        words += [f"RET={dsn.ret}"] if dsn.ret else []
-        words += [f"ENVID={xtext(dsn.envid)}"] if dsn.envid else []
-    if mail.envelope.require_tls:
-        words.append("REQUIRETLS")
-    return " ".join(words)
-
-
-def rcpt_command(session: Session, mail: MailObject, recipient: Address) -> str:
-    """RCPT for one recipient, with what was asked about delivery reports (RFC 3461)."""
-    dsn = mail.envelope.dsn
+def _with_reports(recipient: Address, dsn: DSN) -> str:
+    """RCPT with what was asked about delivery reports (RFC 3461)."""
     line = f"RCPT TO:<{recipient.spec}>"
-    if dsn is None or "DSN" not in session.features:
-        return line
     if dsn.notify:
         line += f" NOTIFY={','.join(dsn.notify)}"
     return line if recipient.needs_utf8 else f"{line} ORCPT=rfc822;{xtext(recipient.spec)}"

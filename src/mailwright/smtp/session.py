@@ -9,6 +9,7 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.features import Features, features_of
 from mailwright.smtp.phases import connection_lost, timed_out
+from mailwright.smtp.refusals import refusal_advice
 from mailwright.smtp.wire import ReplyReader, command_line
 from mailwright.steps import Clock, Close, Read, Write
 from mailwright.words.errors import DeliveryError, ProtocolError
@@ -31,13 +32,14 @@ class Session:
 
     `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after
     anything that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the
-    server let in.
+    server let in. With `lock_step` nothing is pipelined, whatever the server offers.
     """
 
     __slots__ = (
         "_clock",
         "features",
         "greeting",
+        "lock_step",
         "login",
         "masked",
         "open",
@@ -54,6 +56,7 @@ class Session:
         self._clock = clock
         self.begin_transcript()
         self.masked: tuple[str, ...] = ()
+        self.lock_step = False
         self.reset()
 
     def reset(self) -> None:
@@ -153,13 +156,6 @@ async def last_words(session: Session) -> None:
         raise Refused(what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply)
 
 
-def refusal_advice(reply: Reply) -> str:
-    """What to do about a refusal of which nothing but the reply is known."""
-    if reply.temporary:
-        return "This is a temporary refusal: the same call later may work."
-    return "The same call will be refused again; the server's words say what to change."
-
-
 async def read_reply(session: Session, timeout: float) -> Reply:
     """The next reply, whole within `timeout`: a server that says one octet now and then can't hold us for ever."""
     until: float | None = None
@@ -228,6 +224,8 @@ async def say_hello(session: Session, name: str) -> Reply:
     reply = await command(session, f"{verb} {name}", phases.EHLO)
     if reply.ok:
         session.features = features_of(reply)
+        if session.lock_step:
+            session.features = session.features.without("PIPELINING")
     elif reply.code in (500, 501, 502, 504) and verb == "EHLO":
         reply = await command(session, f"HELO {name}", phases.EHLO)
         session.features = Features(features_of(reply).name) if reply.ok else Features()

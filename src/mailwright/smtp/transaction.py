@@ -5,17 +5,14 @@ moment.
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.parameters import check_support, mail_command, rcpt_command
-from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply, refusal_advice
+from mailwright.smtp.parameters import Terms
+from mailwright.smtp.refusals import content_refused, ended, out_of_step, sender_refused
+from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply
 from mailwright.smtp.wire import check_line_ends, command_line, escape_dots
 from mailwright.steps import Clock, Exchange, Outgoing
 from mailwright.words.errors import (
-    ContentRefused,
     DeliveryError,
     MessageError,
-    ProtocolError,
-    Refused,
-    SenderRefused,
 )
 from mailwright.words.reply import Reply
 
@@ -53,14 +50,15 @@ async def transact(
 async def _transact(
     session: Session, mail: MailObject, recipients: tuple[Address, ...], ledger: Ledger, stop: bool
 ) -> None:
-    content = mail.content_for("8BITMIME" in session.features)
-    check_support(session, mail, content)
+    terms = Terms(session)
+    content = terms.content_of(mail)
+    envelope = terms.commands(mail, content, recipients)
     ledger.size = content.size
     ledger.begun = True
     # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
     chunking = "CHUNKING" in session.features
     data_in_flight = "PIPELINING" in session.features and not stop and not chunking
-    data = await _offer_envelope(session, mail, content, recipients, ledger, data_in_flight)
+    data = await _offer_envelope(session, mail, envelope, recipients, ledger, data_in_flight)
     willing = tuple(r for r in recipients if ledger.fates[r][0] == "not tried")
     if not willing or (stop and len(willing) < len(recipients)):
         await _end_without_content(session, data)
@@ -78,7 +76,7 @@ async def _transact(
 async def _offer_envelope(
     session: Session,
     mail: MailObject,
-    content: Content,
+    envelope: list[str],
     recipients: tuple[Address, ...],
     ledger: Ledger,
     with_data: bool,
@@ -86,9 +84,7 @@ async def _offer_envelope(
     """MAIL and all RCPT, in one flight where PIPELINING is offered; gives the reply to DATA if that flew
     along.
     """
-    commands = [mail_command(session, mail, content), *(rcpt_command(session, mail, r) for r in recipients)]
-    if with_data:
-        commands.append("DATA")
+    commands = [*envelope, "DATA"] if with_data else envelope
     replies = Flight(session, commands, together="PIPELINING" in session.features)
     sender = await replies.next(phases.MAIL)
     if sender.code == 421 or (not sender.ok and not replies.together):
@@ -97,7 +93,7 @@ async def _offer_envelope(
         reply = await replies.next(phases.RCPT)
         if reply.code == 421:
             # Closing: no recipient of this transaction will get anything, whatever was said before.
-            raise _ended(session, reply)
+            raise ended(session, reply)
         if sender.ok:
             # 552 means "too many recipients" to some old servers and is to be taken for 452 (RFC 5321
             # §4.5.3.1.10).
@@ -141,7 +137,7 @@ class Flight:
         await hand_over(session, self._outgoing, self._mark)
         reply = await read_reply(session, session.server.timeouts.reply)
         if reply.intermediate and phase != phases.DATA:
-            raise _out_of_step(session, reply)
+            raise out_of_step(session, reply)
         return reply
 
 
@@ -167,7 +163,7 @@ async def _unasked(session: Session) -> DeliveryError:
     """The error for words that answer nothing of ours: a goodbye, or what would be taken for the next answer."""
     session.open = False
     reply = await read_reply(session, session.server.timeouts.reply)
-    return _ended(session, reply) if reply.code == SERVICE_CLOSING else _out_of_step(session, reply)
+    return ended(session, reply) if reply.code == SERVICE_CLOSING else out_of_step(session, reply)
 
 
 async def exchange(session: Session, outgoing: Outgoing, timeout: float) -> bytes | None:
@@ -220,7 +216,7 @@ async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Le
         return
     session.phase = phases.DATA
     if data.ok or data.intermediate:
-        raise _out_of_step(session, data)
+        raise out_of_step(session, data)
     await _abandon(session)
     session.phase = phases.DATA
     for recipient in willing:
@@ -235,7 +231,7 @@ async def _send_content(
         # Whatever this answers, it is not the content: believed later, it would turn a lost message into an
         # accepted one.
         session.open = False
-        raise _out_of_step(session, Reply(500, ("an answer before the content was sent",)))
+        raise out_of_step(session, Reply(500, ("an answer before the content was sent",)))
     session.phase = phases.CONTENT
     outgoing = Outgoing(_as_chunk(content) if chunking else escape_dots(content.chunks()))
     session.transcript.note(
@@ -273,7 +269,7 @@ async def _interrupted(session: Session, outgoing: Outgoing, willing: tuple[Addr
             ledger.handed = True
             ledger.record_all(willing, "in doubt")
     if not (reply.temporary or reply.permanent):
-        raise _out_of_step(session, reply, in_doubt=outgoing.done)
+        raise out_of_step(session, reply, in_doubt=outgoing.done)
     for recipient in willing:
         ledger.record(recipient, reply)
     raise content_refused(session, reply)
@@ -287,7 +283,7 @@ async def _final_replies(session: Session, willing: tuple[Address, ...], ledger:
         reply = await read_reply(session, timeout)
         if reply.intermediate:
             session.open = False
-            raise _out_of_step(session, reply, in_doubt=True)
+            raise out_of_step(session, reply, in_doubt=True)
         ledger.reply = reply
         for recipient in recipients:
             ledger.record(recipient, reply)
@@ -313,40 +309,3 @@ def _half_done(session: Session, problem: MessageError) -> DeliveryError:
     what = f"The message was not sent to all of its recipients: {problem.what}"
     where = str(session.server)
     return DeliveryError(what, phases.SOME_HAVE_IT, phase=session.phase, server=where, temporary=False)
-
-
-def sender_refused(session: Session, reverse_path: str, reply: Reply) -> DeliveryError:
-    """The error for a no to MAIL."""
-    what = f"{session.server} refused the sender <{reverse_path}>: {reply}."
-    advice = refusal_advice(reply)
-    if reply.code == 530:
-        advice = "The server wants a login (or encryption) first: give it a user and a password."
-    elif reply.permanent:
-        advice = "Use a sender address that this account may send from."
-    session.phase = phases.READY  # no transaction was begun: the connection is good for another message
-    return SenderRefused(what, advice, phase=phases.MAIL, server=str(session.server), reply=reply)
-
-
-def content_refused(session: Session, reply: Reply) -> DeliveryError:
-    """The error for a no to DATA or to the content."""
-    what = f"{session.server} refused the content: {reply}."
-    phase, session.phase = session.phase, phases.READY  # this transaction is over, one way or the other
-    return ContentRefused(what, refusal_advice(reply), phase=phase, server=str(session.server), reply=reply)
-
-
-def _ended(session: Session, reply: Reply) -> DeliveryError:
-    what = f"{session.server} ended the talk {phases.DOING[session.phase]}: {reply}."
-    return Refused(what, refusal_advice(reply), phase=session.phase, server=str(session.server), reply=reply)
-
-
-def _out_of_step(session: Session, reply: Reply, in_doubt: bool = False) -> DeliveryError:
-    session.open = False
-    return ProtocolError(
-        f"{session.server} answered out of step {phases.DOING[session.phase]}: {reply}.",
-        "The connection was closed."
-        + ("" if in_doubt else " Nothing was delivered, so the same call can be tried again."),
-        phase=session.phase,
-        server=str(session.server),
-        temporary=not in_doubt,
-        in_doubt=in_doubt,
-    )

@@ -5,6 +5,7 @@ What this file refuses does not reach the wire, whichever caller it came from.
 
 from __future__ import annotations
 
+from mailwright.message.transfer import ends_in_crlf
 from mailwright.words.errors import MessageError, ProtocolError
 from mailwright.words.reply import Reply, visible
 
@@ -18,6 +19,8 @@ AUTH_LIMIT = 12288  # octets of one line of an AUTH exchange, RFC 4954 §4
 REPLY_LINE_LIMIT = 8192  # octets; the RFC says 512 (§4.5.3.1.5), and servers with long texts exist
 REPLY_LIMIT = 65536  # octets of one reply
 REPLY_LINES_LIMIT = 500  # lines of one reply: the longest EHLO seen has some 30
+KNOWN_LIMIT = 64  # lines that are kept because they may be said again,
+KNOWN_LENGTH = 200  # of at most so many octets
 UNREAD_LIMIT = 1 << 20  # octets that arrived and nobody asked for: a whole flight of long replies has fewer
 
 _FORBIDDEN = bytes(range(32)) + b"\x7f"
@@ -29,6 +32,8 @@ def command_line(text: str, limit: int = COMMAND_LIMIT) -> bytes:
 
     Non-ASCII text is written in UTF-8; whether it may stand there is the caller's knowledge (SMTPUTF8).
     """
+    if text.isascii() and text.isprintable() and len(text) <= limit - 2:
+        return text.encode("ascii") + CRLF
     try:
         line = text.encode()
     except UnicodeEncodeError as problem:
@@ -72,14 +77,20 @@ def check_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         if not chunk:
             continue
-        pairs = chunk.count(CRLF)
-        begins = carriage_return and chunk[:1] == b"\n"
-        ends = chunk[-1:] == b"\r"
-        if chunk.count(b"\n") != pairs + begins or chunk.count(b"\r") != pairs + ends or carriage_return != begins:
+        # A CRLF that two chunks share is looked at as if it were not there.
+        begins, ends = carriage_return and chunk[:1] == b"\n", chunk[-1:] == b"\r"
+        inner = chunk[begins : len(chunk) - ends] if begins or ends else chunk
+        if carriage_return != begins or not ends_in_crlf(inner):
             raise _bare_line_end()
         carriage_return = ends
         yield chunk
     if carriage_return:
+        raise _bare_line_end()
+
+
+def refuse_bare_line_ends(octets: bytes) -> None:
+    """`check_line_ends` for a content in one piece."""
+    if not ends_in_crlf(octets):
         raise _bare_line_end()
 
 
@@ -104,12 +115,14 @@ class ReplyReader:
     no three ASCII digits, or more than the limits above.
     """
 
-    __slots__ = ("_buffer", "_code", "_lines", "_ready", "_size")
+    __slots__ = ("_buffer", "_code", "_known", "_lines", "_problem", "_ready", "_size")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._code = b""
         self._lines: list[str] = []
+        self._known: dict[bytes, Reply] = {}
+        self._problem: ProtocolError | None = None
         self._ready: Reply | None = None
         self._size = 0
 
@@ -140,6 +153,44 @@ class ReplyReader:
             return reply
         return self._cut()
 
+    def take(self) -> list[Reply]:
+        """All complete replies that have arrived. With many messages in flight most lines were said before: those are
+        not read again. What is no reply is raised when those before it were taken.
+        """
+        if self._problem is not None:
+            raise self._problem
+        replies: list[Reply] = []
+        if self._ready is not None:
+            replies.append(self._ready)
+            self._ready = None
+        block, newline, self._buffer = self._buffer.rpartition(b"\n")
+        if newline:
+            try:
+                self._read(bytes(block).split(b"\n"), replies)
+            except ProtocolError as problem:
+                if not replies:
+                    raise
+                self._problem = problem
+                return replies
+        if len(self._buffer) > REPLY_LINE_LIMIT:
+            raise ProtocolError(f"The server sent a line of more than {REPLY_LINE_LIMIT} octets.")
+        self._refuse_early()
+        return replies
+
+    def _read(self, lines: list[bytes], replies: list[Reply]) -> None:
+        known = self._known
+        for line in lines:
+            found = known.get(line) if not self._lines else None
+            if found is None:
+                found = self._line(line)
+                if found is None:
+                    continue
+                if len(found.lines) == 1 and len(line) <= KNOWN_LENGTH:
+                    if len(known) >= KNOWN_LIMIT:
+                        known.clear()
+                    known[line] = found
+            replies.append(found)
+
     def _cut(self) -> Reply | None:
         buffer = self._buffer
         while True:
@@ -151,11 +202,15 @@ class ReplyReader:
                 return None
             line = bytes(buffer[:end])
             del buffer[: end + 1]
-            if line.endswith(b"\r"):
-                line = line[:-1]
-            reply = self._take(line)
+            reply = self._line(line)
             if reply is not None:
                 return reply
+
+    def _line(self, line: bytes) -> Reply | None:
+        """Read one line without its LF; gives the reply that it completes."""
+        if len(line) > REPLY_LINE_LIMIT:
+            raise ProtocolError(f"The server sent a line of more than {REPLY_LINE_LIMIT} octets.")
+        return self._take(line[:-1] if line.endswith(b"\r") else line)
 
     def _take(self, line: bytes) -> Reply | None:
         code, separator = line[:3], line[3:4]

@@ -8,7 +8,8 @@ what to do. `diagnosis` explains more. The cause (``__cause__``) is the error of
 from __future__ import annotations
 
 from mailwright.smtp import phases
-from mailwright.smtp.session import another_protocol, refusal_advice
+from mailwright.smtp.refusals import refusal_advice
+from mailwright.smtp.session import another_protocol
 from mailwright.smtp.wire import shown
 from mailwright.smtplib.replies import reply_of
 from mailwright.words.errors import (
@@ -213,7 +214,7 @@ def _cause(name: str, session: Conversation, response: Response, more: tuple[Any
         advice = another_protocol(line, "") or "Check host and port; if they are right, the server is broken."
         return ProtocolError(what, advice, phase=session.phase, server=where)
     if name == "SMTPSenderRefused":
-        from mailwright.smtp.transaction import sender_refused
+        from mailwright.smtp.refusals import sender_refused
 
         return sender_refused(session, more[0], reply)
     kind, verb = Refused, f"refused {doing}"

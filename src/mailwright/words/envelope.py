@@ -79,7 +79,12 @@ class Envelope:
     @property
     def needs_utf8(self) -> bool:
         """True when any address has a non-ASCII local part, so that only SMTPUTF8 can carry it (RFC 6531)."""
-        return (self.sender is not None and self.sender.needs_utf8) or any(r.needs_utf8 for r in self.recipients)
+        if self.sender is not None and not self.sender.spec.isascii():
+            return True
+        for recipient in self.recipients:  # asked for every message, and there may be thousands
+            if not recipient.spec.isascii():
+                return True
+        return False
 
     @property
     def reverse_path(self) -> str:

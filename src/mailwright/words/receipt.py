@@ -56,6 +56,7 @@ class Receipt:
     `diverted` is the server that the mail was meant for, when ``MAILWRIGHT_CATCH`` sent it to `host` instead; what
     is said of "accepted" is then said by that inbox. `parts`: where only some recipients were caught, the
     receipts of what was really sent and of what was caught, in this order; the rest is then that of the first.
+    `number` is the message's place in its batch, from 0 (`Mailer.send_many`).
     """
 
     outcomes: tuple[Outcome, ...]
@@ -70,6 +71,7 @@ class Receipt:
     error: MailError | None = None
     diverted: str = ""
     parts: tuple[Receipt, ...] = ()
+    number: int = 0
 
     def _with(self, *fates: str) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.fate in fates)

@@ -1,0 +1,293 @@
+"""Many messages, some connections: who carries what, and in which order the receipts come out. No I/O and no locks.
+
+A `Dispatch` hands out the messages of one source and collects what became of them; a `Lane` is its counter for one
+connection. `mailwright.mailer.conveying` has the plan that works a lane.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from mailwright.mailer.delivering import RECIPIENTS_AT_ONCE, too_many
+from mailwright.mailer.log import log_failure, log_receipt, logs_receipts
+from mailwright.smtp.belt import Load, Window
+from mailwright.words.errors import MailError
+from mailwright.words.receipt import Outcome, Receipt
+from mailwright.words.transcript import Transcript
+from mailwright.words.value import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mailwright.message.mail import MailObject
+    from mailwright.smtp.session import Session
+    from mailwright.words.address import Address
+    from mailwright.words.reply import Reply
+
+TRIES = 3  # connections over which one message is begun, before its receipt says that it could not be sent
+HELD_LIMIT = 1024  # receipts that wait for an older one, above which no more messages are taken from the source
+
+
+@value
+class Progress:
+    """How far a batch has come, in messages: `taken` from the source, `done` (their receipts exist), and of those
+    `accepted` for every recipient, and `in_doubt`.
+    """
+
+    taken: int
+    done: int
+    accepted: int
+    in_doubt: int
+
+
+@value
+class Part:
+    """What else there is of a message that goes in several transactions: the outcomes of `earlier` ones, and who comes
+    `later`.
+    """
+
+    earlier: tuple[Outcome, ...] = ()
+    later: tuple[Address, ...] = ()
+
+
+NO_PART = Part()
+
+
+class Dispatch:
+    """Hands out the messages of `source` and collects their receipts, in the order of the source if `ordered`.
+
+    `source` gives a `MailObject`, or the `MailError` that says why a message is none, or `None` when it has nothing at
+    the moment (an asynchronous source). `fatal` is the error that ends the batch.
+    """
+
+    __slots__ = (
+        "_again", "_diverted", "_failure", "_held", "_logs", "_next", "_ordered", "_parts", "_source", "_tell",
+        "accepted", "done", "ended", "fatal", "in_doubt", "lanes", "lock_step", "opened", "ready", "taken",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        source: Iterator[MailObject | MailError | None],
+        ordered: bool = True,
+        diverted: str = "",
+        tell: Callable[[], object] | None = None,
+    ) -> None:
+        self._source, self._ordered, self._diverted = source, ordered, diverted
+        self._tell = tell  # called when there are receipts again
+        self._again: deque[Load] = deque()
+        self._parts: dict[int, Part] = {}  # of messages with too many recipients for one transaction
+        self._logs = logs_receipts()
+        self._held: dict[int, Receipt] = {}  # receipts that wait for those of older messages
+        self._next = 0  # whose receipt comes out next
+        self.ready: deque[Receipt] = deque()
+        self.fatal: MailError | None = None
+        self.ended = False  # the source is exhausted,
+        self._failure: Exception | None = None  # or it failed
+        self.taken = self.done = self.accepted = self.in_doubt = 0
+        self.lock_step = False  # the server lost count: nothing is in flight any more
+        self.opened = self.lanes = 0  # connections that were opened at all, and lanes at work
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has come."""
+        return Progress(self.taken, self.done, self.accepted, self.in_doubt)
+
+    @property
+    def over(self) -> bool:
+        """True when nobody needs to work any more."""
+        return self.fatal is not None or (self.ended and not self._again)
+
+    @property
+    def held_back(self) -> bool:
+        """True when so many receipts wait for an older one that the source must wait too."""
+        return len(self._held) >= HELD_LIMIT
+
+    def take(self, count: int) -> list[Load]:
+        """At most so many messages, for whoever asks."""
+        if self.fatal is not None:
+            return []
+        loads = [self._again.popleft() for _ in range(min(count, len(self._again)))]
+        if self.held_back:
+            return loads
+        while len(loads) < count and not self.ended:
+            try:
+                mail = next(self._source)
+            except StopIteration:
+                self.ended = True
+            except Exception as problem:
+                self.ended, self._failure = True, problem
+            else:
+                if mail is None:
+                    break
+                number, self.taken = self.taken, self.taken + 1
+                if isinstance(mail, MailError):
+                    log_failure(mail, "")
+                    self._done(number, Receipt((), "", 0, error=mail, number=number))
+                else:
+                    loads.append(Load(mail, mail.envelope.recipients, number))
+        return loads
+
+    def back(self, load: Load) -> None:
+        """This message was not begun: somebody else may carry it."""
+        self._again.appendleft(load)
+
+    def first_part(self, load: Load, limit: int) -> Load:
+        """The message for the first `limit` of its recipients; the others come later."""
+        before = self._parts.get(load.number, NO_PART)
+        self._parts[load.number] = Part(before.earlier, load.recipients[limit:] + before.later)
+        part = Load(load.mail, load.recipients[:limit], load.number)
+        part.tries = load.tries
+        return part
+
+    def accept(self, load: Load, reply: Reply, host: str, session: Session) -> None:
+        """The server took a message for everybody: the short way to a receipt."""
+        if self._parts or self._logs:
+            load.ledger.accept(reply)
+            self.settle(load, session)
+            return
+        outcomes = tuple([Outcome(recipient, "accepted", reply) for recipient in load.recipients])
+        receipt = Receipt(
+            outcomes, host, session.server.port, load.mail.message_id, reply, session.secured, session.login,
+            load.content.size, None, None, self._diverted, (), load.number,
+        )  # fmt: skip
+        self.accepted += 1
+        self._put(load.number, receipt)
+
+    def settle(self, load: Load, session: Session) -> None:
+        """What became of a message, or of a part of one, is known."""
+        part = self._parts.pop(load.number, NO_PART)
+        ledger, outcomes = load.ledger, load.ledger.outcomes
+        if load.error is None:
+            overflow = () if ledger.uniform else tuple(r for r in load.recipients if too_many(ledger, r))
+            rest = overflow + part.later
+            if rest and len(overflow) < len(load.recipients):
+                earlier = part.earlier + tuple(one for one in outcomes if one.recipient not in overflow)
+                self._parts[load.number] = Part(earlier)
+                self._again.appendleft(Load(load.mail, rest, load.number))
+                return
+        if part is not NO_PART:
+            outcomes = part.earlier + outcomes + tuple(Outcome(recipient, "not tried") for recipient in part.later)
+        transcript = None if ledger.uniform and load.error is None else _transcript(load)
+        receipt = Receipt(
+            outcomes, session.server_name, session.server.port, load.mail.message_id, ledger.reply, session.secured,
+            session.login, load.content.size, transcript, load.error, self._diverted, number=load.number,
+        )  # fmt: skip
+        if load.error is None:
+            log_receipt(receipt)
+        else:
+            log_failure(load.error, receipt.message_id)
+        self._done(load.number, receipt)
+
+    def finish(self) -> Exception | None:
+        """Nobody works any more: gives what is to be raised. Whoever was taken and not sent is told why."""
+        for load in self._again:
+            error = self.fatal or MailError("The batch ended before this message was sent.", "Send it again.")
+            part = self._parts.pop(load.number, NO_PART)
+            outcomes = part.earlier + load.ledger.outcomes
+            self._done(load.number, Receipt(outcomes, "", 0, load.mail.message_id, error=error, number=load.number))
+        self._again.clear()
+        self.ready.extend(self._held[number] for number in sorted(self._held))
+        self._held.clear()
+        return self.fatal or self._failure
+
+    def _done(self, number: int, receipt: Receipt) -> None:
+        if receipt.complete and receipt.error is None:
+            self.accepted += 1
+        elif receipt.in_doubt:
+            self.in_doubt += 1
+        self._put(number, receipt)
+
+    def _put(self, number: int, receipt: Receipt) -> None:
+        self.done += 1
+        if self._tell is not None and not self.ready:
+            self._tell()
+        if not self._ordered:
+            self.ready.append(receipt)
+        elif number != self._next:
+            self._held[number] = receipt
+        else:
+            self.ready.append(receipt)
+            self._next = number + 1
+            while self._held and (held := self._held.pop(self._next, None)) is not None:
+                self.ready.append(held)
+                self._next += 1
+
+
+class Lane:
+    """The counter of one connection: takes messages for it from the dispatch, and settles them there."""
+
+    __slots__ = ("_limit", "_waiting", "carried", "dispatch", "host", "most", "session", "window")
+
+    def __init__(self, dispatch: Dispatch, session: Session, window: Window, most: int) -> None:
+        self.dispatch, self.session, self.window = dispatch, session, window
+        self.most = most  # messages over one connection
+        self.carried = 0
+        self._waiting: list[Load] = []  # taken while there was no connection yet
+        self.opened()
+        dispatch.lanes += 1
+
+    def opened(self) -> None:
+        """The session was opened: note what holds for every message over it."""
+        self.host = self.session.server_name
+        self._limit = self.session.features.recipients or RECIPIENTS_AT_ONCE
+
+    @property
+    def full(self) -> bool:
+        """Whether this connection has carried as much as it may."""
+        return self.carried >= self.most
+
+    def wanted(self) -> bool:
+        """Whether there is a message to carry now."""
+        if not self._waiting:
+            self._waiting = self.dispatch.take(1)
+        return bool(self._waiting)
+
+    def take(self, count: int) -> list[Load]:
+        """At most so many messages to go over this connection."""
+        count = min(count, self.most - self.carried)
+        if count <= 0:
+            return []
+        loads, self._waiting = self._waiting or self.dispatch.take(count), []
+        self.carried += len(loads)
+        for place, load in enumerate(loads):
+            if len(load.recipients) > self._limit:
+                loads[place] = self.dispatch.first_part(load, self._limit)
+        return loads
+
+    def accepted(self, load: Load, reply: Reply) -> None:
+        """The server took this message for everybody."""
+        self.dispatch.accept(load, reply, self.host, self.session)
+
+    def settle(self, load: Load) -> None:
+        """What became of a message is known."""
+        self.dispatch.settle(load, self.session)
+
+    def again(self, loads: list[Load], problem: MailError | None) -> None:
+        """These were not begun, or begun in vain: they go over another connection, but not for ever."""
+        for load in reversed(loads):
+            if load.tries >= TRIES and problem is not None:
+                load.error = problem
+                self.dispatch.settle(load, self.session)
+            else:
+                self.dispatch.back(load)
+
+    def give_up(self, error: MailError) -> None:
+        """There is no connection to be had any more: other lanes go on, or the batch ends with this error."""
+        self.dispatch.lanes -= 1
+        for load in self._waiting:
+            self.dispatch.back(load)
+        self._waiting = []
+        if not (self.dispatch.lanes and self.dispatch.opened):
+            self.dispatch.fatal = error
+
+
+def _transcript(load: Load) -> Transcript:
+    transcript = Transcript()
+    said = load.commands.decode("utf-8", "backslashreplace").splitlines()
+    said += ["DATA"] * (load.data is not None) + ["(content)", "RSET"]
+    for words, reply in zip(said, load.replies, strict=False):
+        transcript.note("C", words)
+        for line in reply.lines or ("",):
+            transcript.note("S", f"{reply.code} {line}")
+    return transcript

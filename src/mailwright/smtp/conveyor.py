@@ -1,0 +1,199 @@
+"""The plans that move a belt: many messages in flight on one connection.
+
+=========================  ===============================================================  ======================
+the server offers          what leaves behind one another, without waiting                  bound by
+=========================  ===============================================================  ======================
+PIPELINING and CHUNKING    whole messages: MAIL, RCPT, BDAT LAST and the content            the window
+PIPELINING                 the content, its final dot, and the next message's envelope,     one round trip a
+                           for DATA must end its group (RFC 2920 §3.1)                      message
+neither                    nothing: command by command                                      its round trips
+=========================  ===============================================================  ======================
+"""
+
+from __future__ import annotations
+
+from mailwright.smtp import phases
+from mailwright.smtp.belt import RSET
+from mailwright.smtp.session import receive
+from mailwright.smtp.transaction import exchange, transact
+from mailwright.smtp.wire import check_line_ends, escape_dots, refuse_bare_line_ends
+from mailwright.steps import Clock
+from mailwright.words.errors import MailError, MessageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mailwright.smtp.belt import Belt, Load
+
+PIECE = 65536  # octets handed over at once: what a socket's buffer takes
+
+
+async def convey(belt: Belt) -> None:
+    """Send what the feed has until it has nothing at the moment. The session must be open.
+
+    Every account that is final is settled in the feed. Raises `DeliveryError` when the connection can't be used any
+    more; `Belt.leftovers` then has the rest.
+    """
+    features = belt.session.features
+    if "PIPELINING" not in features:
+        await _in_lock_step(belt)
+    elif belt.chunks:
+        await _by_chunks(belt)
+    else:
+        await _by_data(belt)
+    if belt.session.open:
+        belt.pause()
+
+
+async def _by_chunks(belt: Belt) -> None:
+    while True:
+        room = _room(belt)
+        if room and belt.take(room):
+            if not await _write(belt, _whole_messages(belt)):
+                return
+        elif belt.under_way:
+            await _listen(belt)
+        else:
+            return
+
+
+def _room(belt: Belt) -> int:
+    """For how many messages there is room: none until half the window is empty, so that one write, and one wake-up of
+    the server, does for many of them.
+    """
+    size, many = belt.window.size, len(belt.under_way)
+    if many * 2 > size or (many and _octets(belt) >= belt.window.octets):
+        return 0
+    return size - many
+
+
+def _octets(belt: Belt) -> int:
+    return sum([load.content.size for load in belt.under_way])
+
+
+def _whole_messages(belt: Belt) -> Iterator[bytes]:
+    """Commands, content and RSET of one message behind the other, in pieces that fill a buffer."""
+    pieces: list[bytes] = []
+    size, left = 0, belt.window.octets - _octets(belt)
+    while belt.taken and (left > 0 or not belt.under_way):
+        load, commands = belt.put()
+        content = load.content
+        left -= content.size
+        if content.size <= PIECE:
+            whole = bytes(content)
+            if not content.checked:
+                refuse_bare_line_ends(whole)
+            pieces += (commands, whole, RSET)
+            size += len(commands) + len(whole)
+        else:
+            pieces.append(commands)
+            for chunk in check_line_ends(content.chunks()):
+                pieces.append(chunk)
+                yield b"".join(pieces)
+                pieces, size = [], 0
+            pieces.append(RSET)
+        belt.made = load.end + len(RSET)
+        if size >= PIECE:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield b"".join(pieces)
+
+
+def _in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same octets in pieces that fill a buffer."""
+    pieces: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size >= PIECE:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    if pieces:
+        yield b"".join(pieces)
+
+
+async def _by_data(belt: Belt) -> None:
+    load = await _first(belt)
+    while load is not None:
+        while load.data is None:
+            await _listen(belt)
+        more = bool(belt.take(1))
+        if not await _write(belt, _in_pieces(_content_and_envelope(belt, load, more))):
+            return
+        load = belt.under_way[-1] if more else None
+    while belt.under_way:
+        await _listen(belt)
+
+
+async def _first(belt: Belt) -> Load | None:
+    if not belt.take(1):
+        return None
+    load, commands = belt.put()
+    await _write(belt, [commands])
+    return load
+
+
+def _content_and_envelope(belt: Belt, load: Load, more: bool) -> Iterator[bytes]:
+    """The content, if the server wants it, and right behind it the envelope of the message that follows."""
+    if load.data is not None and load.data.code == 354:
+        # A 354 although nobody will get it is answered with a lone dot (RFC 2920 §3.1).
+        for chunk in escape_dots(load.content.chunks()) if load.willing else [b".\r\n"]:
+            belt.made += len(chunk)
+            yield chunk
+        load.end = belt.made
+    belt.made += len(RSET)
+    yield RSET
+    if more:
+        yield belt.put()[1]
+
+
+async def _write(belt: Belt, chunks: Iterable[bytes]) -> bool:
+    """Hand over all of `chunks`, hearing what is said meanwhile. False when a content ended before its time, so that
+    the connection is of no more use: what left before it was answered then.
+    """
+    session, outgoing = belt.session, belt.begin_writing(chunks)
+    try:
+        while not outgoing.done:
+            session.phase = phases.CONTENT
+            arrived = await exchange(session, outgoing, session.server.timeouts.block)
+            if arrived:
+                session.replies.feed(arrived)
+                belt.hear()
+    except MessageError as problem:
+        session.open = False
+        spoilt = belt.under_way[-1]
+        spoilt.error = problem
+        while belt.under_way and belt.handed >= belt.under_way[0].end:
+            await _listen(belt)
+        return False
+    return True
+
+
+async def _listen(belt: Belt) -> None:
+    """Wait until the oldest message has another reply, and hear all that has arrived."""
+    session, oldest = belt.session, belt.under_way[0]
+    final = oldest.place > len(oldest.recipients) and not oldest.done
+    session.phase = phases.FINAL if final else phases.MAIL
+    seconds = session.server.timeouts.final if final else session.server.timeouts.reply
+    place, until = oldest.place, await Clock() + seconds
+    left = seconds
+    while belt.under_way and belt.under_way[0] is oldest and oldest.place == place:
+        session.replies.feed(await receive(session, left, seconds))
+        belt.hear()
+        left = until - await Clock()
+
+
+async def _in_lock_step(belt: Belt) -> None:
+    while belt.session.open and belt.take(1):
+        load, _ = belt.put()
+        try:
+            await transact(belt.session, load.mail, load.recipients, load.ledger, stop=False)
+        except MailError as problem:
+            if not belt.session.open and not load.ledger.handed and load.ledger.with_fate("not tried"):
+                raise
+            load.error = problem
+        belt.under_way.popleft()
+        belt.feed.settle(load)

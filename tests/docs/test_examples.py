@@ -31,6 +31,7 @@ import pytest
 import mailwright
 import mailwright.options
 from mailwright.inbox import Inbox
+from tests.unit.rehearsals.town import Town
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "mailwright"
@@ -39,6 +40,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 LINKED = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
 
 USER, PASSWORD = "ada@example.org", "correct horse"
+AT_GMAIL, APP_PASSWORD = "an address at Gmail", "hwtq kbzr mfxe uvjd"
 REFUSED = {
     "nobody@example.net": "550 5.1.1 No such mailbox",
     "busy@example.net": "450 4.2.1 Mailbox busy, try again later",
@@ -143,6 +145,8 @@ class Reader:
         """The variables for a block, by the name in its note; without one they name the inbox."""
         if not name and any(one.language == "toml" for one in self.examples):
             return {}
+        if name == AT_GMAIL:
+            return {"SENDER_EMAIL": "ada@gmail.com", "EMAIL_PASSWORD": APP_PASSWORD}
         url = self.inbox.url.replace("127.0.0.1", "localhost")
         urls = {
             "": url,
@@ -172,6 +176,9 @@ class Reader:
         return count
 
     def _python(self, example: Example) -> None:
+        if example.note == AT_GMAIL:
+            self._in_town(example)
+            return
         # Empty lines in front make the line numbers of a traceback those of the page.
         code = compile("\n" * (example.line - 1) + example.code, str(self.page), "exec")
         printed = io.StringIO()
@@ -179,6 +186,21 @@ class Reader:
             exec(code, self.names)
         if example.output is not None:
             self._compare(example, example.output, printed.getvalue(), beginning=False)
+
+    def _in_town(self, example: Example) -> None:
+        """Run it as a program of its own, in a world where smtp.gmail.com is an inbox that speaks like it."""
+        town = Town(Path.cwd(), env=self.environment(AT_GMAIL))
+        try:
+            gmail = town.enter(
+                Inbox(login=("ada@gmail.com", APP_PASSWORD.replace(" ", "")), speaks_as="gmail", security="tls")
+            )
+            town.build("smtp.gmail.com", 465, gmail.server.port)
+            town.trust(gmail.server.tls.ca_file)
+            ran = town.run(example.code)
+        finally:
+            town.close()
+        assert ran.code == 0 and len(gmail.messages) == 1, ran.err
+        self._compare(example, example.output or "", ran.out, beginning=False)
 
     def _console(self, example: Example) -> None:
         lines = example.code.splitlines()

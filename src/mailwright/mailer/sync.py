@@ -91,7 +91,8 @@ class Mailer:
         come in the order of the messages, or with ``ordered=False`` as they are known; `Receipt.number` tells the
         place either way. What goes wrong with one message is not raised but stands in ``receipt.error``. Raised is what
         the iterable raises, and what keeps all of them from being sent: settings, the login, a server that is not
-        there. `progress` is called now and then. The deadline `Timeouts.total` does not hold here; those of each step do.
+        there. `progress` is called now and then. The deadline `Timeouts.total` does not hold here; those of each step
+        do.
 
         When the caller stops before the end, the messages in flight may or may not arrive.
         """

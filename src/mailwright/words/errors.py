@@ -143,12 +143,18 @@ class DeliveryError(MailError):
         self.transcript = transcript
 
     def __str__(self) -> str:
-        told = self.diagnosis if self.reply is not None else None
-        # Only what the server said can be known better than by us, and nobody is told to repeat what somebody has.
-        has_it = self.in_doubt or (self.receipt is not None and bool(self.receipt.accepted))
-        if told is None or told.fallback or told.certainty != "high" or has_it:
+        if self.reply is None or not self._advice_may_be_the_servers():
+            return super().__str__()
+        told = self.diagnosis
+        if told is None or told.fallback or told.certainty != "high":
             return super().__str__()
         return f"{self.what} {told.advice or self.advice}".rstrip()
+
+    def _advice_may_be_the_servers(self) -> bool:
+        """Whether nobody has the message, and the reply speaks for all who were refused."""
+        if self.in_doubt:
+            return False
+        return self.receipt is None or not (self.receipt.accepted or len({o.reply for o in self.receipt.refused}) > 1)
 
     @property
     def temporary(self) -> bool:

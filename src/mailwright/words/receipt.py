@@ -35,8 +35,8 @@ class Outcome:
 
 @value
 class TLSFacts:
-    """How the connection was secured: protocol version, cipher, and the certificate's SHA-256 in hex; and when a verified
-    certificate `expires` (Unix time).
+    """How the connection was secured: protocol version, cipher, and the certificate's SHA-256 in hex; and when a
+    verified certificate `expires` (Unix time).
     """
 
     version: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -135,3 +136,14 @@ def test_no_advice_to_give_up_protection(name: str, text: str) -> None:
 def test_no_advice_to_repeat_what_may_have_been_accepted(phase: str, words: str) -> None:
     told = explain(words, phase=phase)
     assert told.retry == "no" and told.wait is None
+
+
+def test_the_reference_names_every_kind() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "explain.md").read_text(encoding="utf-8")
+    table = page.partition("## Kinds")[2]
+    rows = dict(re.findall(r"^\| (\w+) \| (`.+`) \|$", table, re.MULTILINE))
+    told = {blamed: re.findall(r"`([^`]+)`", kinds) for blamed, kinds in rows.items()}
+    known: dict[str, list[str]] = {}
+    for entry in ENTRIES:
+        known.setdefault(entry["blames"], []).append(entry["kind"])
+    assert told == known

@@ -168,3 +168,11 @@ def test_nobody_pays_who_does_not_print() -> None:
 def test_content_refused_for_spam() -> None:
     error = ContentRefused("refused.", "Ask.", phase="data", reply=Reply(554, ("5.7.1 Message rejected as spam",)))
     assert error.diagnosis is not None and error.diagnosis.kind == "spam-content" and "plain" in str(error)
+
+
+def test_advice_for_one_refusal_is_not_given_for_another() -> None:
+    refuse = {"bob@example.org": "550 5.1.1 No such mailbox", "eve@example.org": "552 5.2.2 Mailbox full"}
+    with Inbox(tls=False, refuse=refuse) as inbox:
+        with Mailer(inbox.server) as mailer, pytest.raises(RecipientsRefused) as caught:
+            mailer.send(Message("ada@example.org", list(refuse), "Hi", "there"))
+    assert str(caught.value) == f"{caught.value.what} {caught.value.advice}"

@@ -84,7 +84,10 @@ def test_all_arrive_once_and_the_receipts_come_in_order(
 
 
 def test_what_arrives_is_what_was_given(send_many: Door) -> None:
-    given = [b"Message-ID: <%d@x.example>\r\nSubject: %d\r\n\r\n.\r\n..\r\n%b\r\n" % (n, n, b"x" * n * 700) for n in range(60)]
+    given = [
+        b"Message-ID: <%d@x.example>\r\nSubject: %d\r\n\r\n.\r\n..\r\n%b\r\n" % (n, n, b"x" * n * 700)
+        for n in range(60)
+    ]
     envelope = Envelope.of("ada@example.org", ["grace@example.net"])
     with Inbox(tls=False) as inbox:
         receipts = send_many(inbox.server, ((envelope, Content.of(octets)) for octets in given), limits=Limits(size=1))

@@ -215,9 +215,7 @@ def test_the_app_password_as_the_page_shows_it(town: Town, gmail: Gmail) -> None
     assert gmail.delivered
 
 
-@pytest.mark.parametrize(
-    ("host", "speaks_as"), [("smtp.live.com", "outlook"), ("outlook.office365.com", "office365")]
-)
+@pytest.mark.parametrize(("host", "speaks_as"), [("smtp.live.com", "outlook"), ("outlook.office365.com", "office365")])
 def test_an_old_name_of_the_server(town: Town, host: str, speaks_as: str) -> None:
     """Such a name is in many guides; what it is today is said, and that no password is taken there any more."""
     right = town.enter(Inbox(speaks_as=speaks_as))

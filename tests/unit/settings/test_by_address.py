@@ -121,7 +121,10 @@ def test_where_only_oauth2_is_taken_the_login_command_is_named(address: str) -> 
 @pytest.mark.parametrize(
     ("address", "named"),
     [
-        ("ada@freenet.de", ["mx.freenet.de", "medium certainty", "SMTP_HOST=mx.freenet.de", "mailwright login ada@freenet.de"]),
+        (
+            "ada@freenet.de",
+            ["mx.freenet.de", "medium certainty", "SMTP_HOST=mx.freenet.de", "mailwright login ada@freenet.de"],
+        ),
         ("ada@ukr.net", ["low certainty", "server='smtps://ada%40ukr.net@smtp.ukr.net:465'"]),
         ("ada@tuta.com", ["lets no program send"]),
         ("ada@proton.me", ["mailwright providers proton"]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mailwright.cli.sendmail.mailboxes import read_mailboxes
 from mailwright.message.decode import decoded_words, one_line, text_of
-from mailwright.message.fields import Field, body_start, first, read_fields
+from mailwright.message.fields import Field, body_start, first, header_addresses, read_fields
 from mailwright.message.foreign import signature
 from mailwright.message.headers import mailboxes, unstructured
 from mailwright.words.address import Address
@@ -119,7 +119,7 @@ class Addressing:
         try:
             if key in _AUTHORS or key in _READERS:
                 boxes = _read(field)
-                if field.raw.isascii() and all(box.local is None for box in boxes):
+                if field.raw.isascii() and all(box.local is None for box in boxes) and _is_strict(field):
                     return field
                 found = [self._shown(box, key in _AUTHORS) for box in boxes]
                 return Field(field.name, mailboxes(field.name, found).encode())
@@ -172,6 +172,15 @@ def _read(field: Field) -> list[Mailbox]:
         raise AddressError(
             f"In the header {field.name}: {problem.what}", problem.advice, text=problem.text, position=problem.position
         ) from None
+
+
+def _is_strict(field: Field) -> bool:
+    """Whether everybody reads the same addresses in it; else it is written anew."""
+    try:
+        header_addresses(_text(field))
+    except AddressError:
+        return False
+    return True
 
 
 def _text_fields(body: bytes) -> list[Field]:

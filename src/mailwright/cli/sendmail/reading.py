@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 LIMIT = 100 << 20  # octets of one message; providers take between 10 and 150 MB
 BLOCK = 65536
-_FIELD = re.compile(rb"[!-9;-~]+:")  # RFC 5322 §3.6.8
+_FIELD = re.compile(rb"([!-9;-~]+)([ \t]*):")  # RFC 5322 §3.6.8, and §4.5 for the blanks that old programs put there
 _KNOWN = re.compile(
     rb"(?i:from|sender|reply-to|to|cc|bcc|subject|date|message-id|in-reply-to|references|comments|keywords|received|"
     rb"return-path|mime-version|auto-submitted|precedence|errors-to|priority|importance|organization|user-agent|"
-    rb"(x|content|resent|list|dkim|arc)-.*):"
+    rb"(x|content|resent|list|dkim|arc)-.*)"
 )
+_BLANK_BEFORE_COLON = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
 
 
 def read_message(stream: BinaryIO, dot_ends: bool) -> bytes:
@@ -61,7 +62,7 @@ def tidied(octets: bytes) -> bytes:
     """`octets` with CRLF line ends, without an mbox separator, the body behind an empty line.
 
     A CR alone in the body of a message that nobody signed becomes a line end: programs that draw their progress with it
-    would else not be heard of at all. In a header it stays, and is refused later.
+    would else not be heard of at all. In a header it stays, and is refused later. Blanks before a colon go.
     """
     octets = plain(octets)
     end = _head_end(octets)
@@ -70,16 +71,16 @@ def tidied(octets: bytes) -> bytes:
         body = body[1:]
     if head and not head.endswith(b"\n"):
         head += b"\n"
-    head = head.replace(b"\n", b"\r\n")
-    if b"\r" in body and not signature(read_fields(head, lenient=True)):
-        body = body.replace(b"\r", b"\n")
-    return head + b"\r\n" + body.replace(b"\n", b"\r\n")
+    closer = _BLANK_BEFORE_COLON.sub(rb"\1:", head)
+    if (b"\r" in body or closer != head) and not signature(read_fields(head.replace(b"\n", b"\r\n"), lenient=True)):
+        head, body = closer, body.replace(b"\r", b"\n")
+    return head.replace(b"\n", b"\r\n") + b"\r\n" + body.replace(b"\n", b"\r\n")
 
 
 def plain(octets: bytes) -> bytes:
     """`octets` with LF line ends, without the separator of an mbox file: that is “From …” before a header field."""
-    octets = re.sub(rb"\r+\n", b"\n", octets)
-    if octets.startswith((b"From ", b">From ")):
+    octets = re.sub(rb"(?<!\r)\r+\n", b"\n", octets)  # a run of CR is looked at from its beginning alone
+    if octets.startswith((b"From ", b">From ")) and not begins_with_field(octets):
         message = octets.partition(b"\n")[2]
         if begins_with_field(message):
             return message
@@ -100,8 +101,11 @@ def _head_end(octets: bytes) -> int:
     while position < len(octets):
         end = octets.find(b"\n", position) + 1 or len(octets)
         field = _FIELD.match(octets, position, end)
+        of_mail = field is not None and _KNOWN.fullmatch(field[1]) is not None
+        if field is not None and field[2] and not of_mail:
+            break  # “Usage : 90 %” is text
         if not field and not (position and octets[position : position + 1] in (b" ", b"\t")):
             break
-        known = known or (field is not None and _KNOWN.fullmatch(field[0]) is not None)
+        known = known or of_mail
         position = end
     return position if known else 0

@@ -6,6 +6,7 @@ A client hears one answer for a message, so that all its recipients get it or no
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 #: CHUNKING is not offered: with LF accepted for a line end, sizes that count octets would not hold.
 OFFERED = tuple(name for name in EXTENSIONS if name not in ("CHUNKING", "REQUIRETLS"))
+_DOT_BEHIND_LF = re.compile(rb"(?<!\r)\n\.")
 TEXT_LIMIT = 400  # characters of a reply's text; its line may have 512 octets (RFC 5321 §4.5.3.1.5)
 
 
@@ -78,11 +80,17 @@ def _refusal(error: MailError) -> Reply:
 
 
 class Lines:
-    """What is read from a file descriptor, with CRLF for every LF: who talks to a program often says LF alone."""
+    """What is read from a file descriptor, with CRLF for every LF: who talks to a program often says LF alone.
+
+    Who ends the first line with CRLF doubled no dot behind an LF, so that a dot there is one of the text. It is doubled
+    here: else a text from elsewhere could end its message, and go on with commands ("SMTP smuggling").
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._held = b""  # a CR whose LF may come with the next octets
+        self._says_crlf: bool | None = None  # not known before the first line
+        self._behind_lf = False  # what came so far ends in LF alone
 
     def read(self, seconds: float) -> bytes:
         """What arrives next, ``b""`` at the end. Raises `TimeoutError`."""
@@ -92,10 +100,22 @@ class Lines:
             arrived = os.read(self._descriptor, 65536)
             octets = self._held + arrived
             self._held = b"\r" if arrived and octets.endswith(b"\r") else b""
-            octets = octets[: len(octets) - len(self._held)].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+            octets = self._with_dots(octets[: len(octets) - len(self._held)])
+            octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             if not arrived:
                 break
         return octets
+
+    def _with_dots(self, octets: bytes) -> bytes:
+        """`octets` with a second dot where one stands behind an LF of somebody who says CRLF."""
+        end = octets.find(b"\n")
+        if self._says_crlf is None and end >= 0:
+            self._says_crlf = octets[:end].endswith(b"\r")
+        if not self._says_crlf or not octets:
+            return octets
+        first = b"." if self._behind_lf and octets.startswith(b".") else b""
+        self._behind_lf = octets.endswith(b"\n") and not octets.endswith(b"\r\n")
+        return first + _DOT_BEHIND_LF.sub(b"\n..", octets)
 
 
 def run(plan: Plan[None], reading: Lines, writing: int) -> None:

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from audit import audit
 from environments import (
@@ -99,9 +100,12 @@ def test(words: list[str]) -> int:
     style_and_types(this_round, environment)
     coverage = ["--cov", "--cov-branch", "--cov-report="]
     tests = MainTests(environment, [*coverage, *words])
-    this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
+    # The other Pythons run beside this one: together they take as long as it does alone.
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(others, this_round, words)
+        this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
+        waiting.result()
     this_round.step("branch coverage", lambda: branch_coverage(environment))
-    others(this_round, words)
     this_round.step("audit of constraints.txt", lambda: audit(environment))
     return close(this_round, tests)
 
@@ -203,7 +207,7 @@ def branch_coverage(environment: Environment) -> str:
 
 
 def others(this_round: Round, words: list[str]) -> None:
-    """The unit tests on every other Python that is here, side by side; what fails shows its output."""
+    """The unit tests on every other Python that is here, one after the other; what fails shows its output."""
     found = other_interpreters()
     if not found:
         this_round.step("unit tests, other Pythons", lambda: "no other CPython from 3.11 on was found here")
@@ -211,11 +215,9 @@ def others(this_round: Round, words: list[str]) -> None:
     names = ", ".join(python.name for python in found)
     print(f"[{time.monotonic() - this_round.started:6.1f} s] unit tests, Python {names}", flush=True)
 
-    def one(python: Interpreter) -> None:
-        this_round.step(f"unit tests, Python {python.name}", lambda: unit_tests(python, words), heading=False)
-
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(one, found))
+    for python in found:
+        tests = partial(unit_tests, python, words)
+        this_round.step(f"unit tests, Python {python.name}", tests, heading=False)
 
 
 def unit_tests(python: Interpreter, words: list[str]) -> str:

@@ -173,8 +173,10 @@ def browser(server: AuthorizationServer, client: Client, ways: Ways, paste: bool
     from mailwright.mailer.tokens.consent import Consent
     from mailwright.mailer.tokens.redirect import Redirect
 
-    with Redirect() as redirect:
+    asked: list[Consent] = []
+    with Redirect(lambda query: any(one.answered_by(query) for one in asked)) as redirect:
         consent = Consent(server, client, ways.user, redirect.uri(server.redirect_host))
+        asked.append(consent)
         tell(f"Open this page, log in as {visible(ways.user, 100)}, and allow access to mail:\n\n  {consent.url}\n")
         if paste:
             query = _pasted(redirect.uri(server.redirect_host))

@@ -51,7 +51,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         yield each
         behind = each.__cause__ or (None if each.__suppress_context__ else each.__context__)
         waiting += [behind] if behind is not None else []
-        members = getattr(each, "exceptions", ())
+        try:
+            members = getattr(each, "exceptions", ())
+        except Exception:
+            members = ()
         waiting += [member for member in members if isinstance(member, BaseException)] if _is_listed(members) else []
 
 
@@ -64,14 +67,17 @@ def _failure(error: BaseException) -> Failure:
     phase = next((_PHASES[cls.__name__] for cls in type(error).__mro__ if cls.__name__ in _PHASES), "")
     if isinstance(error, MailError):
         return _of_ours(error, names, phase)
-    code, text = _reply_of(error)
-    return Failure(
-        text=cleaned(text)[:_TEXT_LIMIT],
-        code=code,
-        names=names,
-        numbers=_numbers(error),
-        phase=phase_named(str(getattr(error, "phase", ""))) or phase,
-    )
+    try:
+        code, text = _reply_of(error)
+        return Failure(
+            text=cleaned(text)[:_TEXT_LIMIT],
+            code=code,
+            names=names,
+            numbers=_numbers(error),
+            phase=phase_named(str(getattr(error, "phase", ""))) or phase,
+        )
+    except Exception:  # whatever a foreign attribute does, the class alone says something
+        return Failure(names=names, phase=phase)
 
 
 def _of_ours(error: MailError, names: frozenset[str], phase: str) -> Failure:
@@ -110,7 +116,7 @@ def _reply_of(error: BaseException) -> tuple[int, str]:
             return number, _text(getattr(error, words, ""))
     try:
         return 0, str(error)
-    except Exception:  # whatever a foreign __str__ does, the class alone says something
+    except Exception:
         return 0, ""
 
 

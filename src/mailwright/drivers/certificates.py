@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from mailwright.words.reply import visible
-
 _SUBJECT_ALT_NAME = b"\x06\x03\x55\x1d\x11"  # the object identifier 2.5.29.17, RFC 5280 §4.2.1.6
 _OCTET_STRING, _BOOLEAN, _DNS_NAME, _IP_ADDRESS = 0x04, 0x01, 0x82, 0x87
+_OF_NAMES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*")
+_NAME_LENGTH = 253  # octets, RFC 1035 §2.3.4
 NAMES_LIMIT = 6  # that are told; certificates with hundreds exist
 
 
 def names_in(certificate: bytes) -> tuple[str, ...]:
-    """Host names and addresses that a DER certificate is for, at most `NAMES_LIMIT`, safe to print. Empty for what
-    can't be read.
+    """Host names and addresses that a DER certificate is for, at most `NAMES_LIMIT`. Empty for what can't be read.
+
+    They are shown in advice, so that what is no name is left out: a sentence, or what a shell would understand.
     """
     place = certificate.find(_SUBJECT_ALT_NAME)
     if place < 0:
@@ -41,7 +42,7 @@ def _names(data: bytes, place: int) -> tuple[str, ...]:
 
 def _told(kind: int, content: bytes) -> str:
     if kind == _DNS_NAME:
-        return visible(content[:300].decode("ascii", "backslashreplace"), 100)
+        return content.decode("ascii") if len(content) <= _NAME_LENGTH and _OF_NAMES.issuperset(content) else ""
     if kind == _IP_ADDRESS and len(content) in (4, 16):
         from ipaddress import ip_address  # 5 ms that only an error needs
 

@@ -157,11 +157,10 @@ def _start_tls(step: StartTLS, holder: Holder) -> TLSFacts:
     from mailwright.drivers.tls import TLSConnection, client_context, explained, not_a_name, server_name
     from mailwright.words.receipt import TLSFacts
 
-    host = step.tls.name or step.host
+    host, name = step.tls.name or step.host, server_name(step.tls, step.host)
     try:
-        secured = client_context(step.tls).wrap_socket(
-            holder.sock, server_hostname=server_name(step.tls, step.host), do_handshake_on_connect=False
-        )
+        name.encode("idna")  # `wrap_socket` finds out too late, when nobody can close the socket any more
+        secured = client_context(step.tls).wrap_socket(holder.sock, server_hostname=name, do_handshake_on_connect=False)
     except ssl.SSLError as problem:
         raise explained(problem, host) from problem
     except ValueError as problem:

@@ -7,7 +7,9 @@ used, by the `fetch()` of the value that says where it is. No error shows what w
 from __future__ import annotations
 
 import os
+import stat
 import sys
+from errno import EPERM
 
 from mailwright.words.errors import ConfigError, MissingExtra
 from mailwright.words.reply import visible
@@ -221,7 +223,7 @@ def write_private_file(path: str, text: Secret | str) -> None:
     """
     text, complaint, draft = Secret(text), "", ""
     try:
-        real = os.path.realpath(path)  # who keeps it elsewhere, behind a link, still does afterwards
+        real = _real(path)
         draft = f"{real}.{os.urandom(4).hex()}.new"
         os.makedirs(os.path.dirname(real), 0o700, exist_ok=True)
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -239,6 +241,21 @@ def write_private_file(path: str, text: Secret | str) -> None:
         raise ConfigError(
             f"The file {_shown(path)} can't be written: {complaint}.", "Check the path and its directory."
         )
+
+
+def _real(path: str) -> str:
+    """Where to write what is for `path`: who keeps it elsewhere, behind a link, still does afterwards. Raises `OSError`
+    for a link that somebody else made, as anybody can in a directory for all.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError:
+        found = None  # nothing is there, or nothing that could be written
+    if found is None or not stat.S_ISLNK(found.st_mode):
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    if os.name == "posix" and found.st_uid not in (0, os.geteuid()):
+        raise OSError(EPERM, "it is a link that belongs to somebody else")
+    return os.path.realpath(path)
 
 
 def lock_file(path: str, seconds: float) -> int | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PAGE_LIMIT = 64 * 1024  # octets; real files have a few thousand
 _DEPTH = 16  # real files need four levels
+_USER_LIMIT = 320  # characters; an address has no more (RFC 5321 §4.5.3.1)
 _OFFERS = 8  # servers that are read; more is not somebody's mail set-up
 _SECURITY: dict[str, Any] = {"SSL": "tls", "STARTTLS": "starttls"}  # "plain" is no offer: a login needs encryption
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
@@ -38,9 +39,10 @@ def offers_in(page: bytes, address: Address) -> tuple[Offer, ...]:
     for given in _outgoing(page):
         host = host_name(_filled(given.get("hostname", ""), address))
         port, security = given.get("port", ""), _SECURITY.get(given.get("socketType", ""))
-        if host and security and port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536:
+        if host and security and port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536:
             user = _filled(given.get("username") or "%EMAILADDRESS%", address)
-            found.append(Offer(Endpoint(host, int(port), security), user if user.isprintable() else address.spec))
+            right = user.isprintable() and len(user) <= _USER_LIMIT
+            found.append(Offer(Endpoint(host, int(port), security), user if right else address.spec))
     return tuple(found)
 
 
@@ -71,7 +73,7 @@ def _outgoing(page: bytes) -> Iterator[dict[str, str]]:
         return
     try:
         reader.read(page)
-    except (ExpatError, _NotThis, UnicodeError, LookupError):
+    except (ExpatError, _NotThis, ValueError, LookupError):  # the last two: encodings that expat can't read
         return
     yield from reader.servers
 

@@ -104,13 +104,17 @@ class SMTP(Entrance):
             mail_options = (*mail_options, "SMTPUTF8", "BODY=8BITMIME")
         flat = BytesIO()
         BytesGenerator(flat, policy=policy).flatten(sent, linesep="\r\n")
+        _check_head(flat.getvalue(), sent)
         return self.sendmail(from_addr, to_addrs, flat.getvalue(), mail_options, rcpt_options)
 
     def _suited(self, octets: bytes, options: Sequence[str]) -> tuple[bytes, list[str]]:
         """The octets in a form that this server takes, and what to say to it with MAIL."""
         eight_bit = not octets.isascii()
-        if eight_bit and not self.has_extn("8bitmime"):
-            octets, eight_bit = self._in_seven_bits(octets), False
+        if b"\0" in octets:  # servers that drop it find line ends and dots where there are none
+            octets, eight_bit = self._in_seven_bits(octets, "A NUL can't be sent (RFC 5322 §3.5)"), False
+        elif eight_bit and not self.has_extn("8bitmime"):
+            why = "The server does not take 8-bit content (8BITMIME)"
+            octets, eight_bit = self._in_seven_bits(octets, why), False
         if not self.does_esmtp:
             return octets, []
         words = [f"size={len(octets)}"] if self.has_extn("size") else []
@@ -119,13 +123,13 @@ class SMTP(Entrance):
             words.append("body=8bitmime")
         return octets, words
 
-    def _in_seven_bits(self, octets: bytes) -> bytes:
-        """The message encoded anew for a server without 8BITMIME. Raises `SMTPNotSupportedError`."""
+    def _in_seven_bits(self, octets: bytes, why: str) -> bytes:
+        """The message encoded anew because of `why`. Raises `SMTPNotSupportedError`."""
         from mailwright.message.fields import body_start, read_fields
         from mailwright.message.foreign import signature
         from mailwright.message.reencode import seven_bit
 
-        why = "The server does not take 8-bit content (8BITMIME), and the message can't be encoded anew: "
+        why += ", and the message can't be encoded anew: "
         try:
             signed = signature(read_fields(octets[: body_start(octets)]))
             if not signed:
@@ -156,6 +160,17 @@ _NO_SMTPUTF8 = (
     "One or more source or delivery addresses require internationalized email support, but the server does not "
     "advertise the required SMTPUTF8 capability"
 )
+
+
+def _check_head(octets: bytes, msg: Message) -> None:
+    """Refuse a message whose header section is not that of `msg`: a line break in a value ends it before its time, and
+    older versions of the ``email`` package write one. Raises `HeaderError`, which is a `ValueError`.
+    """
+    from mailwright.message.fields import body_start, read_fields
+    from mailwright.words.errors import HeaderError
+
+    if [field.name for field in read_fields(octets[: body_start(octets)])] != msg.keys():
+        raise HeaderError("A header holds a line break, which would begin another one.", "Take it out.")
 
 
 def _block(msg: Message) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from binascii import a2b_base64
+
 from mailwright.drivers.given import FOREVER
 from mailwright.smtp import phases
 from mailwright.smtp.session import Session
@@ -29,6 +31,7 @@ _PHASES = {
     b"data": phases.DATA,
     b"quit": phases.QUIT,
 }
+_OTHERS = frozenset((b"rset", b"noop", b"vrfy", b"expn", b"help", b"bdat", b"etrn", b"turn"))
 SHORTEST_SECRET = 3  # characters; masking less would mask ordinary words
 
 
@@ -68,18 +71,29 @@ class Conversation(Session):
         self.transcript.note("C", shown)
         return shown
 
+    def says_secret(self, line: str) -> bool:
+        """Whether a credential may stand in this line of the client."""
+        return line.lstrip()[:4].lower() == "auth" or self._is_asked
+
+    @property
+    def _is_asked(self) -> bool:
+        return self.phase == phases.AUTH and self.heard.raw[0] == 334
+
     def _shown(self, line: bytes) -> str:
         if self.phase == phases.CONTENT or (self.phase == phases.DATA and self.heard.raw[0] == 354):
             self.phase = phases.CONTENT
             return f"({len(line):,} octets of content)"
-        if self.phase == phases.AUTH and self.heard.raw[0] == 334:
-            self._hide(line.strip())
+        words = line.split()
+        verb = words[0].lower() if words else b""
+        if self._is_asked or (len(words) == 1 and _may_be_answer(words[0])):
+            self.hide(*words)
             return "***"
-        words = line.split(None, 2)
-        self.phase = _PHASES.get(words[0].lower() if words else b"", phases.READY)
-        if self.phase == phases.AUTH and len(words) == 3:
-            self._hide(words[2].strip())
-            return f"AUTH {words[1].decode('ascii', 'backslashreplace')} ***"
+        self.phase = _PHASES.get(verb, phases.READY)
+        if self.phase == phases.AUTH and len(words) > 1:
+            name, equals, behind = words[1].partition(b"=")
+            if equals or len(words) > 2:
+                self.hide(behind, *words[2:])
+                return f"AUTH {name.decode('ascii', 'backslashreplace')} ***"
         if len(line) > COMMAND_LIMIT or b"\n" in line[:-2]:
             return f"({len(line):,} octets)"  # content, by other means than DATA
         return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
@@ -103,9 +117,11 @@ class Conversation(Session):
             return "none"
         return "starttls" if self.banner else "tls"
 
-    def _hide(self, secret: bytes) -> None:
-        if len(secret) >= SHORTEST_SECRET:
-            self.masked += (secret.decode("utf-8", "backslashreplace"),)
+    def hide(self, *secrets: bytes) -> None:
+        """Mask these from now on where the server repeats them."""
+        self.masked += tuple(
+            secret.decode("utf-8", "backslashreplace") for secret in secrets if len(secret) >= SHORTEST_SECRET
+        )
 
     def last_reply(self) -> tuple[int, bytes]:
         """The last reply; when it is one to a login, any secret that the server repeats in it is masked."""
@@ -113,6 +129,16 @@ class Conversation(Session):
         for secret in self.masked if self.phase == phases.AUTH else ():
             message = message.replace(secret.encode(), b"***")
         return code, message
+
+
+def _may_be_answer(word: bytes) -> bool:
+    """Whether a line of this word alone, which is no command, may be an answer to a login that is out of step."""
+    if word.lower() in _PHASES or word.lower() in _OTHERS:
+        return False
+    try:
+        return bool(a2b_base64(word, strict_mode=True))
+    except ValueError:
+        return False
 
 
 class StandIn:

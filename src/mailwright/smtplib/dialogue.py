@@ -232,6 +232,8 @@ class Dialogue:
     def putcmd(self, cmd: str, args: str = "") -> None:
         """Send a command. Raises `ValueError` for a line break or another control character in it."""
         line = cmd if args == "" else f"{cmd} {args}"
+        if not line.isprintable() and self._conversation is not None and self._conversation.says_secret(line):
+            raise ValueError("a login contains prohibited newline or control characters, perhaps at its end")
         if "\r" in line or "\n" in line:
             shown = line.replace("\n", "\\n").replace("\r", "\\r")
             raise ValueError(f"command and arguments contain prohibited newline characters: {shown}")
@@ -266,7 +268,8 @@ class Dialogue:
         if self.debuglevel > 0:
             for line in session.heard.lines:
                 self._print_debug("reply:", repr(session.mask(line.decode("latin-1")).encode("latin-1") + b"\r\n"))
-            self._print_debug(f"reply: retcode ({response[0]}); Msg: {response[1]!a}")
+            said = session.mask(response[1].decode("latin-1")).encode("latin-1")
+            self._print_debug(f"reply: retcode ({response[0]}); Msg: {said!a}")
         return response
 
     def docmd(self, cmd: str, args: str = "") -> Response:

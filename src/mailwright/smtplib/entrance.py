@@ -135,6 +135,8 @@ class Entrance(Commands):
         self._settle_safety()
         if shows_the_secret(name) and not self._may_show_secrets(session):
             raise self._error("SMTPException", _UNENCRYPTED, cause=_unsafe(session, name))
+        if isinstance(known := getattr(self, "password", None), str):
+            session.hide(known.encode("utf-8", "replace"))  # a server may repeat it decoded
         asked = Asked(self, name, authobject, initial_response_ok)
         return self._authenticate(authenticate(session, asked), asked)
 

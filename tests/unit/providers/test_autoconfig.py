@@ -42,7 +42,7 @@ def test_a_whole_file() -> None:
     "fields",
     [
         "", "<hostname>smtp.example.org</hostname>", RIGHT.replace("465", "0"), RIGHT.replace("465", "65536"),
-        RIGHT.replace("465", "999999999999999999999"), RIGHT.replace("465", "-1"), RIGHT.replace("465", "４６５"),
+        RIGHT.replace("465", "999999999999999999999"), RIGHT.replace("465", "00465" + 5000 * "0"), RIGHT.replace("465", "-1"), RIGHT.replace("465", "４６５"),
         RIGHT.replace("465", "465x"), RIGHT.replace("SSL", "ssl3"), RIGHT.replace("smtp.example.org", "smtp..org"),
         RIGHT.replace("smtp.example.org", "192.0.2.1"), RIGHT.replace("smtp.example.org", "a&#10;b.example"),
         RIGHT.replace("smtp.example.org", "münchen.example"), RIGHT.replace("smtp.example.org", "localhost"),
@@ -51,6 +51,20 @@ def test_a_whole_file() -> None:
 )  # fmt: skip
 def test_a_server_that_is_none(fields: str) -> None:
     assert offers_in(document(server(fields)), ADA) == ()
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-7", "utf-32", "shift_jis", "gb18030", "euc-jp", "idna", "punycode", "zlib", "rot13", "x" * 1000]
+)
+@pytest.mark.parametrize("octets", [b"", b"\xff", b"+/v8-"])
+def test_an_encoding_that_is_none_of_xml(encoding: str, octets: bytes) -> None:
+    page = f'<?xml version="1.0" encoding="{encoding}"?>'.encode() + octets + document(server(RIGHT))
+    assert {offer.endpoint.host for offer in offers_in(page, ADA)} <= {"smtp.example.org"}
+
+
+@pytest.mark.parametrize("user", ["a\u200bb", "x" * 5000, "a&#10;b"])
+def test_a_user_name_that_is_none(user: str) -> None:
+    assert [one.user for one in offers_in(document(server(f"{RIGHT}<username>{user}</username>")), ADA)] == [ADA.spec]
 
 
 BOMB = b'<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'

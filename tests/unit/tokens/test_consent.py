@@ -198,6 +198,27 @@ def test_only_the_first_answer_to_the_right_place_is_taken() -> None:
 def test_it_listens_on_this_machine_alone() -> None:
     with Redirect() as redirect:
         assert redirect._server.server_address[0] == "127.0.0.1"
+        # Windows lets another program have a port that may be used again.
+        assert redirect._server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR) == 0
+
+
+def test_answers_of_others_do_not_end_the_wait(server: Authorization) -> None:
+    """Any page that is open in the browser, and anybody on this machine, can send one."""
+    asked: list[Consent] = []
+    with Redirect(lambda query: any(one.answered_by(query) for one in asked)) as redirect:
+        assert get(redirect.port, "/?code=early&state=x")[0] == 410
+        consent = Consent(known(server), Client(CLIENT), ADA, redirect.uri())
+        asked.append(consent)
+        for path in ("/?code=x", "/?error=access_denied&state=x", "/?state=%ff", "/?" + "state=x&" * 100, "/?x"):
+            assert get(redirect.port, path)[0] == 410
+        browse(consent.url)
+        assert consent.redeem(redirect.wait(10)).grant.token.reveal() == "refresh-1"  # type: ignore[union-attr]
+
+
+def test_if_nobody_else_answers_it_is_said() -> None:
+    with Redirect(lambda query: False) as redirect:
+        get(redirect.port, "/?code=x&state=x")
+        assert redirect.wait(0.1).reveal() == "code=x&state=x"  # which `Consent.redeem` refuses
 
 
 def test_who_connects_and_says_nothing_holds_nobody_up(capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,6 +326,9 @@ def test_an_endpoint_that_is_away_for_a_moment_is_asked_more_slowly(server: Auth
         (told(200), "no device code"),
         (told(200, device_code="d", user_code="u"), "no device code"),
         (told(200, device_code="d", user_code="u", verification_uri="javascript:alert(1)"), "no device code"),
+        (told(200, device_code="d", user_code="u", verification_uri="http://example.org/"), "no device code"),
+        (told(200, device_code="d", user_code="u", verification_uri="https://a@example.org/"), "no device code"),
+        (told(200, device_code="d", user_code="u", verification_uri="https://e.org/ and say your"), "no device code"),
         (told(200, user_code="u", verification_uri="https://example.org/"), "no device code"),
         (told(400, error="invalid_scope"), "access to mail"),
         ((200, "text/html", b"<html>"), "a web page"),

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -280,3 +281,29 @@ def test_settings_that_are_wrong_have_their_own_exit_code() -> None:
     with pytest.raises(MailError) as caught:
         RefreshToken("http://example.org", Client(CLIENT), Secret("r"))
     assert code_for(caught.value) == CONFIG
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "refresh_token={quoted}&client_secret={secret}",
+        "what is {lower}?",
+        '{{"refresh_token": "{escaped}"}}',
+        "{plain} {quoted}",
+        "%{quoted}",
+    ],
+)
+def test_a_refusal_that_repeats_the_request_as_it_was_sent(server: Authorization, said: str) -> None:
+    """Tokens hold slashes, which stand encoded in a request: also in that form they are masked."""
+    token = f"1//{CANARY}+/=~"
+    quoted = quote(token, safe="")
+    forms = {
+        "plain": token,
+        "quoted": quoted,
+        "lower": quoted.replace("%2F", "%2f"),
+        "escaped": token.replace("/", "\\/"),
+    }
+    server.script = [told(400, error="invalid_grant", error_description=said.format(**forms, secret=SECRET))]
+    grant = RefreshToken(f"{server.url}/token", Client(CLIENT, SECRET), Secret(token), ())
+    text = str(error_of(TokenSource(grant)))
+    assert CANARY not in text and SECRET not in text and "***" in text

@@ -332,7 +332,9 @@ def test_consent_that_is_not_given(
 ) -> None:
     with authorization(consent=consent) as server:
         words = [ADA, "--server", place(mailbox), "--client-file", client_file(home, server)]
-        ran = login(*words, BROWSER=browser(home))
+        # The right answer is waited for, whoever else sends one.
+        patience = ["--wait", "3"] if consent == "another state" else []
+        ran = login(*words, *patience, BROWSER=browser(home))
     assert ran.code == code and said in ran.err and ring.entries == {} and not (home / "config").exists()
 
 

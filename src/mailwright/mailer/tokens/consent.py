@@ -93,16 +93,21 @@ class Consent:
         )
         self.url: str = f"{scheme}://{page.partition('://')[2]}"
 
+    def answered_by(self, query: Secret) -> bool:
+        """Whether this is an answer to our question, and not somebody else's (RFC 6749 §10.12)."""
+        from hmac import compare_digest
+
+        state = _parameters(query).get("state", Secret(""))
+        return compare_digest(state.reveal().encode("utf-8", "replace"), self._state.reveal().encode())
+
     def redeem(self, query: Secret, seconds: float = SECONDS) -> Kept:
         """The grant, and a first access token, for the `query` with which the browser came back.
 
         Raises `LoginError` when consent was denied, the answer is not one to our question, or the endpoint refuses.
         """
-        from hmac import compare_digest
-
         found = _parameters(query)
-        state, code = found.pop("state", Secret("")), found.pop("code", None)
-        if not compare_digest(state.reveal().encode("utf-8", "replace"), self._state.reveal().encode()):
+        code = found.pop("code", None)
+        if not self.answered_by(query):
             raise LoginError(
                 "The browser came back with the answer to another question, which may be somebody else's.",
                 f"Nothing was accepted; run mailwright login {visible(self._user, 100)} again.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from mailwright.mailer.tokens.consent import consented
-from mailwright.mailer.tokens.endpoint import SECONDS, ask
+from mailwright.mailer.tokens.endpoint import SECONDS, ask, check_url
 from mailwright.mailer.tokens.grants import encoded, oauthlib
 from mailwright.mailer.tokens.refusals import refusal
 from mailwright.words.errors import ConfigError, LoginError
@@ -78,7 +78,11 @@ def _code(answer: Answer) -> Code | None:
     # Google wrote verification_url before there was a standard.
     page = answer.text("verification_uri") or answer.text("verification_url")
     code = answer.text("user_code", 60)
-    if not code or not page.startswith(("https://", "http://")):
+    try:
+        check_url(page)
+    except ConfigError:
+        return None
+    if not code:
         return None
     return Code(page, code, answer.seconds("expires_in", _LIFETIME))
 

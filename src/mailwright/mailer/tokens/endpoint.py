@@ -270,9 +270,11 @@ def _refusal(members: Mapping[str, Any], sent: Secret) -> tuple[str, str]:
 
 
 def _masked(text: str, sent: Secret) -> str:
-    from urllib.parse import parse_qsl
+    from urllib.parse import parse_qsl, unquote
 
     for name, secret in parse_qsl(sent.reveal()):
         if name not in ("grant_type", "scope", "client_id", "redirect_uri") and len(secret) > 3:
             text = text.replace(secret, "***")
+            plain = unquote(text).replace("\\/", "/")  # as it stood in the request, or in other JSON
+            text = plain.replace(secret, "***") if secret in plain else text
     return text

@@ -11,6 +11,7 @@ from mailwright.words.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -24,10 +25,12 @@ _REQUEST_SECONDS = 10.0  # a browser may open a connection ahead and say nothing
 class Redirect:
     """Waits on a random port of 127.0.0.1 for the browser to come back: once, to the path ``/`` alone.
 
-    For use in a ``with`` block. Raises `ConfigError` if no port can be had.
+    Any program on this machine and any page in the browser can send an answer too: ``meant(query)`` says whether one is
+    worth taking. For use in a ``with`` block. Raises `ConfigError` if no port can be had.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meant: Callable[[Secret], bool] = lambda query: True) -> None:
+        self._meant = meant
         self._came = threading.Event()
         self._lock = threading.Lock()
         self._query: Secret | None = None
@@ -49,8 +52,11 @@ class Redirect:
         return f"http://{host}:{self.port}/"
 
     def wait(self, seconds: float) -> Secret:
-        """The query with which the browser came back. Raises `LoginError` when it does not within `seconds`."""
-        if not self._came.wait(seconds) or self._query is None:
+        """The query with which the browser came back; after `seconds` one that was not worth taking, if there was one.
+        Raises `LoginError` when nothing came.
+        """
+        self._came.wait(seconds)
+        if self._query is None:
             raise LoginError(
                 f"The browser did not come back within {seconds:g} seconds.",
                 "Did the page show an error? It usually means a wrong client id, or a client that may not redirect to "
@@ -61,11 +67,13 @@ class Redirect:
         return self._query
 
     def take(self, query: Secret) -> bool:
-        """Take the first answer; any other is refused."""
+        """Take the first answer that was meant; any other is refused."""
         with self._lock:
             if self._came.is_set():
                 return False
             self._query = query
+            if not self._meant(query):
+                return False
             self._came.set()
             return True
 
@@ -85,6 +93,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 20
+    allow_reuse_address = False  # on Windows that would let another program have the port too
 
     def __init__(self, address: tuple[str, int], redirect: Redirect) -> None:
         self.redirect = redirect
@@ -110,7 +119,7 @@ class _Request(BaseHTTPRequestHandler):
         elif self.server.redirect.take(Secret(query)):
             self._say(HTTPStatus.OK, _PAGE, "text/html")
         else:
-            self._say(HTTPStatus.GONE, "The answer came already.\n", "text/plain")
+            self._say(HTTPStatus.GONE, "Nobody waits for this answer.\n", "text/plain")
 
     def _say(self, status: HTTPStatus, text: str, kind: str) -> None:
         self.close_connection = True

@@ -48,7 +48,9 @@ def doctor(
     and `AddressError` are, `ConnectError` where nobody can tell the server of the address, and `MissingExtra`.
     """
     from mailwright.drivers import sync
+    from mailwright.words.secret import Secret
 
+    password = Secret(password) if password is not None else None  # crash reporters keep local variables
     link = sync.Link()
     plan = _check(
         address, server, account, password, tuple(ports), tuple(selectors), papers, timeout, lookups, on_stage
@@ -75,7 +77,9 @@ async def doctor_async(
 ) -> Checkup:
     """`doctor` for asyncio and Trio, with the same parameters, results and errors."""
     from mailwright.mailer.loops import running
+    from mailwright.words.secret import Secret
 
+    password = Secret(password) if password is not None else None
     loop = running()
     link = loop.Link()
     plan = _check(

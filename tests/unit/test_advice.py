@@ -45,6 +45,7 @@ HARMLESS = (
     "TLS switched off on this port",
     "so that chain and name are still checked",
     "Somebody switches the checks off",
+    "nothing here advises",
     "is told and no password goes out",
 )
 SENT_AGAIN = re.compile(

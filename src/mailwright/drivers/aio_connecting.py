@@ -9,6 +9,7 @@ import asyncio
 import socket
 
 from mailwright.drivers.connecting import come_from, connect_path
+from mailwright.drivers.host_names import ascii_name
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
 
 TYPE_CHECKING = False
@@ -26,7 +27,7 @@ async def connected_socket(step: Connect, timeout: float) -> socket.socket:
         return connect_path(step.path)[0]
     try:
         async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(step.host, step.port, type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(ascii_name(step.host), step.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
     return await _race(step, Attempts(in_turn(found)), until)

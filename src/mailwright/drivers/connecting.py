@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from errno import EADDRNOTAVAIL
 
+from mailwright.drivers.host_names import ascii_name
 from mailwright.drivers.needs import Resolve, Wait
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
 from mailwright.steps import Connect, Peer
@@ -22,7 +23,7 @@ def connect(step: Connect, until: float, clock: Callable[[], float]) -> Waiting[
     if step.path is not None:
         return connect_path(step.path)
     try:
-        found = yield Resolve(step.host, step.port, until)
+        found = yield Resolve(ascii_name(step.host), step.port, until)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
     if clock() >= until:  # the blocking driver can't stop a look-up

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import unquote, urlsplit
 
+from mailwright.drivers.host_names import ascii_name
 from mailwright.steps import Clock, Connect, Read
 from mailwright.words.errors import ConfigError, ConnectError
 from mailwright.words.secret import Secret
@@ -133,12 +134,8 @@ def _parsed(step: Connect) -> Proxy | None:
 
 def ascii_host(step: Connect) -> str:
     """The host as it can be said to a proxy. Raises `ConnectError` for what is no name."""
-    if step.host.isascii():
-        return step.host
-    import idna
-
     try:
-        return idna.encode(step.host, uts46=True).decode()
+        return ascii_name(step.host)
     except UnicodeError as problem:
         raise no_such_name(step) from problem
 

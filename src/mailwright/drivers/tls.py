@@ -11,6 +11,7 @@ import ssl
 import warnings
 
 from mailwright.drivers.certificates import element, names_in
+from mailwright.drivers.host_names import ascii_name
 from mailwright.sasl.channel_binding import SERVER_END_POINT, server_end_point
 from mailwright.words.errors import ConfigError, TLSError
 from mailwright.words.receipt import TLSFacts
@@ -148,8 +149,12 @@ class TLSLayer(TLSConnection):
 
 
 def server_name(tls: TLS, host: str) -> str:
-    """The name to ask for and to expect in the certificate."""
-    return (tls.name or host).rstrip(".").strip("[]")
+    """The name to ask for and to expect in the certificate. Raises `TLSError` for what can be none."""
+    name = (tls.name or host).rstrip(".").strip("[]")
+    try:
+        return ascii_name(name)
+    except UnicodeError as problem:
+        raise not_a_name(name, problem) from None
 
 
 def not_a_name(name: str, problem: Exception) -> TLSError:

@@ -45,7 +45,7 @@ class Catch:
 
     def lets_through(self, recipient: Address) -> bool:
         """Whether mail to `recipient` is really sent. Upper and lower case are the same here."""
-        return bool(self.allowed) and not self.allowed.isdisjoint((recipient.spec.lower(), f"*@{recipient.domain}"))
+        return bool(self.allowed) and not self.allowed.isdisjoint((_folded(recipient.spec), f"*@{recipient.domain}"))
 
     def stands_for(self, server: Server) -> Server:
         """The server to connect to in place of `server`: nothing of that one is used but its time-outs."""
@@ -219,8 +219,13 @@ def _allowed(text: str) -> frozenset[str]:
                 f"{EXCEPT}: entry {number} is neither an address nor all of a domain.",
                 "Write it like ada@example.org, *@example.com.",
             ) from None
-        found.add(f"*@{address.domain}" if everybody else address.spec.lower())
+        found.add(f"*@{address.domain}" if everybody else _folded(address.spec))
     return frozenset(found)
+
+
+def _folded(spec: str) -> str:
+    # Letters of other scripts may become those of ASCII (“K”, the sign for kelvin), and so another mailbox.
+    return spec.lower() if spec.isascii() else spec
 
 
 _unsaid = [True]  # emptied by whoever says it: a list loses an element only once, whatever threads do

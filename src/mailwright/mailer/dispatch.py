@@ -52,6 +52,8 @@ class Part:
 
 
 NO_PART = Part()
+#: Of a message in several transactions some may have got it already.
+_REMAINING = "Those who have not got it are in receipt.remaining."
 
 
 class Dispatch:
@@ -182,7 +184,7 @@ class Dispatch:
     def finish(self) -> Exception | None:
         """Nobody works any more: gives what is to be raised. Whoever was taken and not sent is told why."""
         for load in self._again:
-            error = self.fatal or MailError("The batch ended before this message was sent.", "Send it again.")
+            error = self.fatal or MailError("The batch ended before this message was sent.", _REMAINING)
             part = self._parts.pop(load.number, NO_PART)
             outcomes = part.earlier + load.ledger.outcomes
             self._done(load.number, Receipt(outcomes, "", 0, load.mail.message_id, error=error, number=load.number))

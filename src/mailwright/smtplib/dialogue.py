@@ -12,6 +12,7 @@ from socket import _GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]  # what
 from socket import getdefaulttimeout as _usual_timeout
 
 from mailwright.drivers.given import connected, run, time_out
+from mailwright.drivers.host_names import ascii_name
 from mailwright.smtp import phases
 from mailwright.smtp.session import read_reply, write
 from mailwright.smtp.wire import AUTH_LIMIT, REPLY_LINE_LIMIT, command_line
@@ -117,7 +118,7 @@ class Dialogue:
         check_timeout(timeout)
         if self.debuglevel > 0:
             self._print_debug("connect: to", (host, port), self.source_address)
-        made: socket.socket = face().socket.create_connection((host, port), timeout, self.source_address)
+        made: socket.socket = face().socket.create_connection((ascii_name(host), port), timeout, self.source_address)
         return made
 
     def connect(self, host: str = "localhost", port: int = 0, source_address: Address | None = None) -> Response:

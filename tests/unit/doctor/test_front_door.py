@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mailwright.diagnose.checkup import Checkup
 from mailwright.words.errors import AddressError, ConfigError
 from mailwright.words.value import replace
 from tests.unit.doctor.world import World, lines_of
+from tests.unit.settings.test_secrecy import CANARY, leaks
 
 ADA, PASSWORD = "ada@example.org", "correct horse"
 MAIL_VARIABLES = ("MAILWRIGHT_URL", "MAILWRIGHT_CONFIG", "MAILWRIGHT_CATCH", "SMTP_HOST", "SENDER_EMAIL", "SMTP_USER")
@@ -210,3 +212,12 @@ def test_a_local_server_without_encryption_that_the_settings_expect() -> None:
         checkup = doctor(ADA, server=f"smtp://127.0.0.1:{port}", ports=(port,), papers=False)
     line = lines_of(checkup, "hallway")[f"port {port}"]
     assert line.verdict == "failed" and "smtp+plain://" in line.fix and "465" not in line.fix
+
+
+@pytest.mark.parametrize("door", ["blocking", "asyncio", "trio"])
+def test_no_frame_of_an_error_holds_the_password(door: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        by(door, "ada@gmail.com", password=CANARY, ports=("x",))
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    ours = [frame for frame in frames if "mailwright" in frame.f_code.co_filename.rpartition("/src/")[2]]
+    assert ours and not any(leaks(repr(frame.f_locals)) for frame in ours)

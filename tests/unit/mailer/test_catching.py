@@ -22,6 +22,7 @@ from mailwright.mailer import catching
 from mailwright.mailer.catching import divert
 from mailwright.mailer.settings import resolve
 from mailwright.options import TLS, Limits, Timeouts
+from mailwright.words.address import Address
 from mailwright.words.value import replace
 from tests.dialogue import EHLO, RAW, C, Content, S, Script, following
 from tests.unit.cli.running import program, surroundings
@@ -582,3 +583,12 @@ def test_a_mistake_of_another_kind_stays_one(inbox: Inbox) -> None:
         mailwright.send(BOB, "Hi", "there", sender=ADA, server="smtps://a b")
     with pytest.raises(ConfigError, match="There is no account"):
         mailwright.send(BOB, "Hi", "there", sender=ADA, account="work")
+
+
+def test_a_letter_of_another_script_is_another_mailbox() -> None:
+    catch = catching.catch_in(
+        {catching.CATCH: "smtp://127.0.0.1:1025", catching.EXCEPT: "Kim@example.org, *@example.com"}
+    )
+    assert catch is not None
+    for spec, through in (("kIM@EXAMPLE.org", True), ("\u212aim@example.org", False), ("\u212a@example.com", True)):
+        assert catch.lets_through(Address(spec)) is through

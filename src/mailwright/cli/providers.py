@@ -1,9 +1,11 @@
 """Show what is known of a mail provider: server, ports, how to get the credential, what is refused, limits, how sure.
 
-mailwright providers                    all of them
-mailwright providers gmail              one, by its name, domain or server
-mailwright providers smtp.live.com      what an old or wrong name of a server should be today
-mailwright providers ada@example.org    the server for an address; a domain of your own is looked up (extra dns)
+  mailwright providers                    all of them
+  mailwright providers gmail              one, by its name, domain or server
+  mailwright providers smtp.live.com      what an old or wrong name of a server should be today
+  mailwright providers ada@example.org    the server for an address; a domain of your own is looked up (extra dns)
+
+No mail server is connected to, and nobody is asked but about a domain of your own.
 """
 
 from __future__ import annotations

@@ -314,10 +314,11 @@ class Belt:
         """
         closing = isinstance(error, DeliveryError) and error.reply is not None and error.reply.code == SERVICE_CLOSING
         lost_step = isinstance(error, ProtocolError)
+        miscounted = lost_step or isinstance(error, Timeout)  # who does not answer RSET owes a reply
         again: list[Load] = []
         for load in self.under_way:
             whole = self.handed >= load.end
-            if isinstance(load.error, MessageError) or (load.done and not lost_step and self._clear(load)):
+            if isinstance(load.error, MessageError) or (load.done and not miscounted and self._clear(load)):
                 self.feed.settle(load)
             elif whole and not closing and (lost_step or load.willing or load.done):
                 self._settle_doubtful(load, error)

@@ -7,7 +7,7 @@ from binascii import a2b_base64
 from mailwright.drivers.given import FOREVER
 from mailwright.smtp import phases
 from mailwright.smtp.session import Session
-from mailwright.smtp.wire import COMMAND_LIMIT
+from mailwright.smtp.wire import AUTH_LIMIT, COMMAND_LIMIT
 from mailwright.smtplib.replies import Replies, reply_of
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server, Timeouts
@@ -83,9 +83,10 @@ class Conversation(Session):
         if self.phase == phases.CONTENT or (self.phase == phases.DATA and self.heard.raw[0] == 354):
             self.phase = phases.CONTENT
             return f"({len(line):,} octets of content)"
-        words = line.split()
+        words = line[:AUTH_LIMIT].split()  # what is longer is content
         verb = words[0].lower() if words else b""
-        if self._is_asked or (len(words) == 1 and _may_be_answer(words[0])):
+        out_of_step = self.phase == phases.AUTH and len(words) == 1 and _may_be_answer(words[0])
+        if self._is_asked or out_of_step:
             self.hide(*words)
             return "***"
         self.phase = _PHASES.get(verb, phases.READY)
@@ -97,6 +98,12 @@ class Conversation(Session):
         if len(line) > COMMAND_LIMIT or b"\n" in line[:-2]:
             return f"({len(line):,} octets)"  # content, by other means than DATA
         return line.decode("utf-8", "backslashreplace").rstrip("\r\n")
+
+    def answer_to(self, data: bytes) -> bytes | None:
+        """The reply to what would not reach the server, or `None` for what is to be sent."""
+        if self.stands_in is None or self.phase == phases.CONTENT:
+            return None
+        return self.stands_in.answer_to(data[:AUTH_LIMIT])
 
     def await_reply(self) -> None:
         """What comes next is the server's: behind the content, its word on that."""
@@ -157,6 +164,8 @@ class StandIn:
         words = line.upper().split()
         if self._questions:
             return self._questions.pop(0)
+        if any(other.lstrip()[:4].upper() == b"AUTH" for other in line.splitlines()[1:]):
+            return b"503 5.5.1 MAILWRIGHT_CATCH is set: the credentials must come alone, not behind another command\r\n"
         if words[:1] == [b"STARTTLS"] and not self._encrypts:
             return b"220 2.0.0 Ready: MAILWRIGHT_CATCH is set, nothing leaves this machine\r\n"
         if words[:1] != [b"AUTH"]:

@@ -220,7 +220,7 @@ class Dialogue:
             self._print_debug("send:", repr(shown + CRLF) if "***" in shown else repr(s))
         sys.audit("smtplib.send", self, data)
         data = self._joint.with_crlf(data)
-        answer = session.stands_in.answer_to(data) if session.stands_in else None
+        answer = session.answer_to(data)
         if answer is not None:
             session.replies.feed(answer)
             return

@@ -110,3 +110,10 @@ def test_any_words_are_options_or_misuse(words: list[str]) -> None:
         assert str(problem)
     else:
         assert all(word in words for word in options.recipients)
+
+
+def test_the_help_names_no_option_that_means_something_else(command: Command) -> None:
+    """``-h`` has a value in sendmail, the hops that a message came."""
+    ran = command("sendmail", "--help")
+    assert ran.code == 0 and "  --help" in ran.out and "-h, --help" not in ran.out
+    assert command("sendmail", "-h", "5", "-bp").code == 0

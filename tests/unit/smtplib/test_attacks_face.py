@@ -50,12 +50,13 @@ def test_a_login_that_went_out_of_step(capsys: pytest.CaptureFixture[str]) -> No
 def test_commands_are_shown_all_the_same() -> None:
     with scripted(mail_server({"quit": CLOSE}, FEATURES)) as there:
         client = smtplib.SMTP("127.0.0.1", there.port, "c")
-        for command in ("rset", "NOOP", "help", "etrn", "FROB it"):
+        for command in ("FROB", "rset", "NOOP", "help", "etrn", "FROB it"):
             client.docmd(command)
         with pytest.raises(smtplib.SMTPServerDisconnected) as caught:
             client.quit()
     told = str(caught.value.__cause__.transcript)  # type: ignore[union-attr]
-    assert "***" not in told and all(f"C {command}" in told for command in ("rset", "NOOP", "help", "etrn", "FROB it"))
+    assert "***" not in told
+    assert all(f"C {command}" in told for command in ("FROB", "rset", "NOOP", "help", "etrn", "FROB it"))
 
 
 @pytest.mark.parametrize(
@@ -162,3 +163,26 @@ def test_a_name_that_can_t_be_encoded_leaves_no_connection_open() -> None:
             client.starttls(context=TLS(name="\u2603" * 70))
         assert client.sock is None
     assert there.problems == [] and caught.value  # which holds all frames; the server saw the end nevertheless
+
+
+# What is caught
+
+
+def test_a_login_in_one_piece_with_something_else_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(mail_server(features=FEATURES)) as inbox:
+        monkeypatch.setenv("MAILWRIGHT_CATCH", f"smtp://127.0.0.1:{inbox.port}")
+        with smtplib.SMTP("smtp.example.org", 25, "c") as client:
+            client.ehlo()
+            client.send(f"NOOP\r\n auth plain {LINE}\r\n")
+            assert client.getreply()[0] == 503 and client.noop()[0] == 250
+            assert client.docmd("AUTH", f"PLAIN {LINE}")[0] == 235
+    assert not leaks(inbox.heard.decode()) and inbox.heard.lower().count(b"noop\r\n") == 1
+
+
+@pytest.mark.parametrize("text", [b"AUTH LOGIN\r\nhi\r\n", b"STARTTLS\r\n", b"Subject: x\r\n\r\nAUTH PLAIN x\r\n"])
+def test_a_text_that_looks_like_a_login_is_a_text(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(mail_server()) as inbox:
+        monkeypatch.setenv("MAILWRIGHT_CATCH", f"smtp://127.0.0.1:{inbox.port}")
+        with smtplib.SMTP("smtp.example.org", 25, "c") as client:
+            assert client.sendmail("ada@example.org", "bob@example.org", text) == {}
+    assert b"data\r\n" + text + b".\r\n" in inbox.heard

@@ -95,8 +95,10 @@ def _help() -> str:
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,  # -h has a value here, and another meaning
     )
     add_arguments(parser)
+    parser.add_argument("--help", action="store_true", help="show this and exit")
     return parser.format_help().rstrip("\n")
 
 

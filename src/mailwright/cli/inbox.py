@@ -117,7 +117,8 @@ def _introduce(inbox: Inbox) -> None:
         made_up = server.login.password
         assert isinstance(made_up, Secret)  # a Login makes one of every text
         print(f"  user      {visible(server.login.user, 100)}\n  password  {made_up.reveal()} (made up for this run)")
-    print(f"\nFor mailwright:  export MAILWRIGHT_URL='{inbox.url}'\nCtrl-C ends it.", flush=True)
+    print(f"\nFor mailwright:  export MAILWRIGHT_URL='{inbox.url}'")
+    print(f"To divert all:   export MAILWRIGHT_CATCH='{inbox.url}'\nCtrl-C ends it.", flush=True)
 
 
 def _next(arrived: SimpleQueue[Received]) -> Received:

@@ -312,8 +312,8 @@ def test_which_library_runs_is_known_without_sniffio_too(library: str, monkeypat
     assert (
         run_in(library, main)
         == {
-            "asyncio": "mailwright.drivers.aio",
-            "trio": "mailwright.drivers.trio",
+            "asyncio": "mailwright.drivers.aio_loop",
+            "trio": "mailwright.drivers.trio_loop",
         }[library]
     )
 

@@ -51,14 +51,13 @@ def test_limits_that_would_wait_for_ever_are_refused(limits: dict[str, Any]) -> 
 
 
 def test_ctrl_c_during_a_goodbye_loses_no_place() -> None:
-    """The connection kept from the first message is too old: while its QUIT waits for an answer, Ctrl-C comes."""
+    """The connection has carried all that it may: while its QUIT waits for an answer, Ctrl-C comes."""
     with interrupting() as ctrl_c:
         first = [*HELLO, *one_message(), C("QUIT"), Do(ctrl_c), HangUp()]
         second = [*HELLO, *one_message(), *QUIT]
         with listening(first, second) as server:
             patient = replace(server, timeouts=Timeouts(quit=20.0, total=20.0))
-            mailer = Mailer(patient, limits=Limits(size=1, idle=0.0))
-            mailer.send(MESSAGE)
+            mailer = Mailer(patient, limits=Limits(size=1, messages=1))
             with pytest.raises(KeyboardInterrupt):
                 mailer.send(MESSAGE)
             assert "0 connections in use, 0 idle" in repr(mailer)

@@ -158,10 +158,11 @@ def test_the_command_line_sends(bare: Bare) -> None:
 def test_what_needs_an_extra_names_it(bare: Bare) -> None:
     done = bare.run("mailwright", "inbox", "--tls", "--port", "0")
     assert done.returncode == 69 and "pip install 'mailwright[inbox]'" in done.stderr
-    words = ("send", "--to", "bob@example.org", "--from", "ada@example.org", "--text", "x")
-    done = bare.run("mailwright", *words, "--server", "smtp+plain://127.0.0.1:9?proxy=socks5://127.0.0.1:9")
-    assert done.returncode == 69 and "pip install 'mailwright[proxy]'" in done.stderr
-    assert done.stderr.count("\n") == 1
+    words = ("send", "--to", "bob@example.org", "--from", "ada@example.invalid", "--text", "x")
+    done = bare.run("mailwright", *words, "--server", "smtps://127.0.0.1:9", SMTP_PASSWORD="x")
+    assert done.returncode == 75, "that needs none"
+    done = bare.run("mailwright", "providers", "ada@example.invalid")
+    assert "pip install 'mailwright[dns]'" in done.stderr and done.stderr.count("\n") == 1
 
 
 WATCHED = """
@@ -188,7 +189,7 @@ def test_an_import_opens_no_socket_and_starts_no_thread(bare: Bare) -> None:
 
 
 # Modules that stand for an extra: whoever names one of them has it.
-FOR_AN_EXTRA = {"mailwright.drivers.trio": "trio"}
+FOR_AN_EXTRA = {"mailwright.drivers.trio": "trio", "mailwright.drivers.trio_loop": "trio"}
 
 
 def test_every_other_module_loads_without_any_extra(bare: Bare) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailwright import explain
+from mailwright.diagnose.masking import masked
 from mailwright.words.reply import Reply
 
 SECRETS = [
@@ -87,3 +88,32 @@ def test_nothing_steers_a_terminal(text: str, shown: str) -> None:
 def test_the_evidence_is_one_bounded_line_from_the_code_on() -> None:
     told = explain("x " * 500 + "550 5.1.1 User unknown " + "y " * 5000)
     assert len(told.evidence) <= 320 and "550 5.1.1 User unknown" in told.evidence and "\n" not in told.evidence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server.login('u','PWsecret1')",
+        'server.login("u", password="PWsecret1")',
+        "curl -u u:PWsecret1 -v",
+        '{\\"password\\": \\"PWsecret1\\"}',
+        "pass PWsecret1",
+        "apikey PWsecret1",
+        "my password is PWsecret1",
+        "smtps://u:PWsecret1/ss@h:465",
+        "smtps://u:p@PWsecret1@h/",
+        "password: PWse cret PWse cret".replace("PWse", "pwse"),
+    ],
+)
+def test_what_people_paste_is_masked(text: str) -> None:
+    shown = masked(text)
+    assert "***" in shown and "secret1" not in shown and "pwse" not in shown
+
+
+def test_login_data_behind_a_time_stamp_is_masked() -> None:
+    assert masked("2024-01-01 12:00:00 C: QWRhU2VjcmV0MQ==").endswith("C: ***")
+
+
+@pytest.mark.parametrize("text", ["wrong password for user", "535 5.7.8 pass through", "Password is incorrect"])
+def test_words_about_passwords_stay(text: str) -> None:
+    assert masked(text) == text

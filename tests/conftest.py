@@ -125,9 +125,21 @@ def pytest_configure(config: pytest.Config) -> None:
         )
 
 
+#: Files whose tests wait, knock at ports or repeat themselves for long: `make check` leaves them to `make test`.
+SLOW = (
+    "rehearsals/", "drivers/test_rough_sea", "drivers/test_connecting", "drivers/test_attacks_drivers",
+    "drivers/test_proxy", "diagnose/test_hostile", "mailer/test_deadlines", "mailer/test_goodbyes",
+    "mailer/test_large_attachment", "smtp/test_attacks", "smtp/test_conveyor", "tokens/", "cli/test_surroundings",
+    "settings/test_passwords", "smtplib/test_sockets", "smtplib/test_surface", "providers/test_system_lookups",
+)  # fmt: skip
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the drills out unless a `-m` expression names them."""
+    """Marks what is slow, and leaves the drills out unless a `-m` expression names them."""
+    for item in items:
+        if any(f"/unit/{name}" in item.path.as_posix() for name in SLOW):
+            item.add_marker("slow")
     if "drill" in config.getoption("markexpr"):
         return
     drills = [item for item in items if item.get_closest_marker("drill")]

@@ -81,12 +81,14 @@ def demo(words: list[str]) -> int:
 
 
 def check(words: list[str]) -> int:
-    """Style, types and the unit tests: the loop while working."""
+    """Style, types and the unit tests, without those that wait for long: the loop while working."""
     this_round, environment = Round(), main_environment()
     if not this_round.step("environment", lambda: environment.prepare("test")):
         return 1
     style_and_types(this_round, environment)
-    tests = MainTests(environment, ["-m", QUICK, "-q", *words])
+    # Each process must find the tests in the same order, so what depends on hashing is the same in all.
+    processes = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
+    tests = MainTests(environment, ["-m", f"{QUICK} and not slow", "-q", *processes, *words], PYTHONHASHSEED="0")
     this_round.step("unit tests", tests)
     return close(this_round, tests)
 
@@ -148,9 +150,10 @@ def servers(environment: Environment) -> str:
 class MainTests:
     """The tests on the main interpreter: shown as they run, the closing line kept to be said last."""
 
-    def __init__(self, environment: Environment, words: list[str]) -> None:
+    def __init__(self, environment: Environment, words: list[str], **variables: str) -> None:
         self.environment = environment
         self.words = words
+        self.variables = variables
         self.closing_line = ""
 
     def __call__(self) -> str:
@@ -159,7 +162,7 @@ class MainTests:
         with subprocess.Popen(
             command,
             cwd=ROOT,
-            env=clean_environ(),
+            env=clean_environ() | self.variables,
             text=True,
             encoding="utf-8",
             errors="replace",

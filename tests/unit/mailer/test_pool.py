@@ -255,18 +255,20 @@ def test_who_waits_for_a_connection_may_give_up(library: str) -> None:
     silent = [*HELLO, *one_message()[:-2], content, HangUp()]
 
     async def main(server: Server) -> None:
-        patient = replace(server, timeouts=Timeouts(total=0.5))
-        async with AsyncMailer(patient, limits=Limits(size=1)) as mailer:
+        async with AsyncMailer(server, limits=Limits(size=1)) as mailer:
 
-            async def send() -> Any:
+            async def send(after: float, total: float) -> Any:
+                await (asyncio.sleep if library == "asyncio" else trio.sleep)(after)
+                mailer.server = replace(server, timeouts=Timeouts(total=total))
                 try:
                     return await mailer.send(MESSAGE)
                 except DeliveryError as error:
                     return error
 
-            errors = await at_once(library, send, send)
-        # Both deadlines pass in the same moment, so the second may still be given the place, and has no time left.
-        assert sorted((error.in_doubt, error.temporary) for error in errors) == [(False, True), (True, False)]
+            # The second comes later and has less time: the first holds the only place until long after.
+            errors = await at_once(library, lambda: send(0.0, 2.0), lambda: send(0.3, 0.3))
+        waiting = [error for error in errors if "were in use for the whole deadline" in str(error)]
+        assert len(waiting) == 1 and {error.phase for error in errors} == {"connect", "final reply"}
 
     with listening(silent) as server:
         run_in(library, main, server)

@@ -64,8 +64,8 @@ class Dispatch:
     """
 
     __slots__ = (
-        "_again", "_diverted", "_failure", "_held", "_logs", "_next", "_ordered", "_parts", "_source", "_tell",
-        "accepted", "done", "ended", "fatal", "in_doubt", "lanes", "lock_step", "opened", "ready", "taken",
+        "_again", "_failure", "_held", "_logs", "_next", "_ordered", "_parts", "_source", "_tell",
+        "accepted", "diverted", "done", "ended", "fatal", "in_doubt", "lanes", "lock_step", "opened", "ready", "taken",
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +75,7 @@ class Dispatch:
         diverted: str = "",
         tell: Callable[[], object] | None = None,
     ) -> None:
-        self._source, self._ordered, self._diverted = source, ordered, diverted
+        self._source, self._ordered, self.diverted = source, ordered, diverted
         self._tell = tell  # called when there are receipts again
         self._again: deque[Load] = deque()
         self._parts: dict[int, Part] = {}  # of messages with too many recipients for one transaction
@@ -142,19 +142,10 @@ class Dispatch:
         part.tries = load.tries
         return part
 
-    def accept(self, load: Load, reply: Reply, host: str, session: Session) -> None:
-        """The server took a message for everybody: the short way to a receipt."""
-        if self._parts or self._logs:
-            load.ledger.accept(reply)
-            self.settle(load, session)
-            return
-        outcomes = tuple([Outcome(recipient, "accepted", reply) for recipient in load.recipients])
-        receipt = Receipt(
-            outcomes, host, session.server.port, load.mail.message_id, reply, session.secured, session.login,
-            load.content.size, None, None, self._diverted, (), load.number,
-        )  # fmt: skip
-        self.accepted += 1
-        self._put(load.number, receipt)
+    @property
+    def particular(self) -> bool:
+        """Whether a message that was accepted is to be looked at: parts are awaited, or each one is logged."""
+        return self._logs or bool(self._parts)
 
     def settle(self, load: Load, session: Session) -> None:
         """What became of a message, or of a part of one, is known."""
@@ -173,7 +164,7 @@ class Dispatch:
         transcript = None if ledger.uniform and load.error is None else _transcript(load)
         receipt = Receipt(
             outcomes, session.server_name, session.server.port, load.mail.message_id, ledger.reply, session.secured,
-            session.login, load.content.size, transcript, load.error, self._diverted, number=load.number,
+            session.login, load.content.size, transcript, load.error, self.diverted, number=load.number,
         )  # fmt: skip
         if load.error is None:
             log_receipt(receipt)
@@ -198,9 +189,10 @@ class Dispatch:
             self.accepted += 1
         elif receipt.in_doubt:
             self.in_doubt += 1
-        self._put(number, receipt)
+        self.put(number, receipt)
 
-    def _put(self, number: int, receipt: Receipt) -> None:
+    def put(self, number: int, receipt: Receipt) -> None:
+        """The receipt of a message is made: it comes out in its turn."""
         self.done += 1
         if self._tell is not None and not self.ready:
             self._tell()
@@ -219,7 +211,7 @@ class Dispatch:
 class Lane:
     """The counter of one connection: takes messages for it from the dispatch, and settles them there."""
 
-    __slots__ = ("_limit", "_waiting", "carried", "dispatch", "host", "most", "session", "window")
+    __slots__ = ("_host", "_limit", "_port", "_waiting", "carried", "dispatch", "most", "session", "window")
 
     def __init__(self, dispatch: Dispatch, session: Session, window: Window, most: int) -> None:
         self.dispatch, self.session, self.window = dispatch, session, window
@@ -231,7 +223,7 @@ class Lane:
 
     def opened(self) -> None:
         """The session was opened: note what holds for every message over it."""
-        self.host = self.session.server_name
+        self._host, self._port = self.session.server_name, self.session.server.port
         self._limit = self.session.features.recipients or RECIPIENTS_AT_ONCE
 
     @property
@@ -258,8 +250,21 @@ class Lane:
         return loads
 
     def accepted(self, load: Load, reply: Reply) -> None:
-        """The server took this message for everybody."""
-        self.dispatch.accept(load, reply, self.host, self.session)
+        """The server took this message for everybody: the short way to a receipt."""
+        dispatch, session, recipients = self.dispatch, self.session, load.recipients
+        if dispatch.particular:
+            load.ledger.accept(reply)
+            dispatch.settle(load, session)
+            return
+        outcomes: tuple[Outcome, ...] = (Outcome(recipients[0], "accepted", reply),)
+        if len(recipients) > 1:
+            outcomes += tuple([Outcome(recipient, "accepted", reply) for recipient in recipients[1:]])
+        dispatch.accepted += 1
+        receipt = Receipt(
+            outcomes, self._host, self._port, load.mail.message_id, reply, session.secured, session.login,
+            load.content.size, None, None, dispatch.diverted, (), load.number,
+        )  # fmt: skip
+        dispatch.put(load.number, receipt)
 
     def settle(self, load: Load) -> None:
         """What became of a message is known."""

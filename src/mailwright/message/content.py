@@ -39,10 +39,11 @@ class Content:
     def __init__(
         self, pieces: Iterable[bytes | Stream], *, eight_bit: bool = False, utf8: bool = False, checked: bool = False
     ) -> None:
-        self._pieces = tuple(pieces)
-        self.size = 0
-        for piece in self._pieces:
-            self.size += len(piece) if isinstance(piece, bytes) else piece.size
+        self._pieces = pieces = tuple(pieces)
+        size = 0
+        for piece in pieces:
+            size += len(piece) if isinstance(piece, bytes) else piece.size
+        self.size = size
         self.eight_bit = eight_bit
         self.utf8 = utf8
         self.checked = checked
@@ -67,6 +68,10 @@ class Content:
         head, _, body = octets.partition(b"\r\n\r\n")
         return cls((octets,), eight_bit=not body.isascii(), utf8=not head.isascii(), checked=True)
 
+    def content(self, eight_bit: bool) -> Content:
+        """Itself: it is a message in its one and only form."""
+        return self
+
     def chunks(self) -> Iterator[bytes]:
         """The octets in order, in chunks of at most 64 kB; every call begins anew.
 
@@ -81,10 +86,13 @@ class Content:
                 for start in range(0, len(piece), CHUNK):
                     yield piece[start : start + CHUNK]
 
-    def __bytes__(self) -> bytes:
+    def whole(self) -> bytes:
+        """All octets in one piece."""
         if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
             return self._pieces[0]
         return b"".join([piece if isinstance(piece, bytes) else b"".join(piece.chunks()) for piece in self._pieces])
+
+    __bytes__ = whole
 
     def __len__(self) -> int:
         return self.size

@@ -165,7 +165,8 @@ def mail_object(
 
 def finished(envelope: Envelope, content: Content) -> MailObject:
     """The mail object of octets that go out as they are: no header field is read, added or taken out."""
-    return MailObject(envelope, "", _Adopted(content, "it is finished content"))
+    form = _Adopted(content, "it is finished content") if content.eight_bit else content
+    return MailObject(envelope, "", form)
 
 
 def _of_message(

@@ -171,14 +171,13 @@ class Belt:
                 break
             for load in loads:
                 try:
-                    load.content = content = terms.content_of(load.mail)
-                    load.commands = terms.lines(load.mail, content, load.recipients)
+                    load.content, load.commands = terms.content_and_lines(load.mail, load.recipients)
                 except MailError as problem:
                     load.error = problem
                     self.feed.settle(load)
                 else:
                     taken.append(load)
-                    self._large = content.size > LARGE
+                    self._large = load.content.size > LARGE
         return taken
 
     def put(self) -> tuple[Load, bytes]:
@@ -215,8 +214,11 @@ class Belt:
 
     def _accept(self, load: Load, replies: list[Reply]) -> bool:
         """Take all replies of one message at once, if all are 2yz."""
-        if replies[-1] is not self._words or max([reply.code for reply in replies]) > 299:
+        if replies[-1] is not self._words:
             return False
+        for reply in replies:
+            if reply.code > 299:
+                return False
         load.replies = self._confirmed = replies
         self.under_way.popleft()
         self.window.answered(False)

@@ -81,7 +81,7 @@ def _whole_messages(belt: Belt) -> Iterator[bytes]:
         content = load.content
         left -= content.size
         if content.size <= PIECE:
-            whole = bytes(content)
+            whole = content.whole()
             if not content.checked:
                 refuse_bare_line_ends(whole)
             pieces += (commands, whole, RSET)

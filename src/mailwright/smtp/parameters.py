@@ -71,26 +71,27 @@ class Terms:
             sender += " REQUIRETLS"
         return [sender, *receivers]
 
-    def lines(self, mail: MailObject, content: Content, recipients: tuple[Address, ...]) -> bytes:
-        """The command lines of an envelope, as `commands` has them: a short way for messages that need nothing special,
-        of which there may be thousands a second.
+    def content_and_lines(self, mail: MailObject, recipients: tuple[Address, ...]) -> tuple[Content, bytes]:
+        """`content_of` a message, and the command lines of its envelope, as `commands` has them: a short way for
+        messages that need nothing special, of which there may be thousands a second.
         """
-        envelope = mail.envelope
+        envelope, content = mail.envelope, mail.form.content(self._eight_bit)
         special = envelope.dsn is not None or envelope.require_tls or content.eight_bit or content.utf8
         if special or (self._limit is not None and content.size > self._limit):
-            return b"".join(map(command_line, self.commands(mail, content, recipients)))
+            return content, b"".join(map(command_line, self.commands(mail, content, recipients)))
         sender = envelope.sender.spec if envelope.sender is not None else ""
         beginning = self._beginnings.get(sender)
-        receivers = [command_line(f"RCPT TO:<{recipient.spec}>") for recipient in recipients]
-        said = b"".join(receivers)
+        said = command_line(f"RCPT TO:<{recipients[0].spec}>")
+        if len(recipients) > 1:
+            said += b"".join([command_line(f"RCPT TO:<{recipient.spec}>") for recipient in recipients[1:]])
         if beginning is None:
             beginning = command_line(f"MAIL FROM:<{sender}>")[:-2]
             if len(self._beginnings) >= BEGINNINGS:
                 self._beginnings.clear()
             self._beginnings[sender] = beginning
         if not (beginning.isascii() and said.isascii()):
-            return b"".join(map(command_line, self.commands(mail, content, recipients)))
-        return beginning + (b" SIZE=%d\r\n" % content.size if self._size else b"\r\n") + said
+            return content, b"".join(map(command_line, self.commands(mail, content, recipients)))
+        return content, beginning + (b" SIZE=%d\r\n" % content.size if self._size else b"\r\n") + said
 
     def _no_utf8(self, mail: MailObject) -> Unsupported:
         who = next(

@@ -99,7 +99,10 @@ class Receipt:
     @property
     def complete(self) -> bool:
         """True when every recipient was accepted."""
-        return all(outcome.fate == "accepted" for outcome in self.outcomes)
+        for outcome in self.outcomes:  # asked of every message
+            if outcome.fate != "accepted":
+                return False
+        return True
 
     def __str__(self) -> str:
         if self.parts:

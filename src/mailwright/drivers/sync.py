@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from mailwright.drivers.needs import Need, Waiting
-    from mailwright.steps import Plan, Step
+    from mailwright.steps import Peer, Plan
 
     T = TypeVar("T")
+    Performer = Callable[[Any, "Link"], Waiting[Any]]
 
 RECEIVE_SIZE = 65536  # octets
 # A program that has set SIGPIPE to end it, as tools in a pipeline do, means its output and not our connection.
@@ -102,16 +103,7 @@ def _wait(need: Wait) -> tuple[socket.socket, ...]:
     """The sockets that are ready; none when the time is up."""
     left = min(max(0.0, need.until - monotonic()), LONGEST_WAIT)
     if hasattr(select, "poll"):
-        poll = select.poll()  # unlike select(), it has no limit on file descriptors
-        found = {}
-        for sock in need.reading:
-            found[sock.fileno()] = (sock, select.POLLIN)
-        for sock in need.writing:
-            events = found.get(sock.fileno(), (sock, 0))[1]
-            found[sock.fileno()] = (sock, events | select.POLLOUT)
-        for fd, (_, events) in found.items():
-            poll.register(fd, events)
-        return tuple(found[fd][0] for fd, _ in poll.poll(left * 1000 + (left > 0)))
+        return _polled(need, left * 1000 + (left > 0))  # unlike select(), it has no limit on file descriptors
     if not need.reading and not need.writing:
         sleep(left)  # Windows has no select() of nothing
         return ()
@@ -119,34 +111,26 @@ def _wait(need: Wait) -> tuple[socket.socket, ...]:
     return tuple({*reading, *writing, *failed})
 
 
-def perform(step: Step[Any], link: Link) -> Waiting[Any]:
-    """One primitive step, except for its needs."""
-    if isinstance(step, Read):
-        return (yield from _read(link, step.timeout))
-    if isinstance(step, Write):
-        return (yield from _write(link, step))
-    if isinstance(step, Exchange):
-        return (yield from _exchange(link, step))
-    if isinstance(step, Clock):
-        return link.clock()
-    if isinstance(step, Connect):
-        link.close()
-        link.sock, peer = yield from connect(step, link.until(step.timeout), link.clock)
-        return peer
-    if isinstance(step, Close):
-        return link.close()
-    if isinstance(step, Sleep):
-        yield Wait((), (), link.until(step.seconds))
-        return None
-    if isinstance(step, Ask):
-        return (yield step)
-    if isinstance(step, Together):
-        return (yield from _together(step, link))
-    raise TypeError(f"the blocking driver does not know the step {step!r}")
+def _polled(need: Wait, milliseconds: float) -> tuple[socket.socket, ...]:
+    poll = select.poll()
+    if len(need.reading) == 1 and not need.writing:  # nearly always
+        poll.register(need.reading[0], select.POLLIN)
+        return need.reading if poll.poll(milliseconds) else ()
+    found = {}
+    for sock in need.reading:
+        found[sock.fileno()] = (sock, select.POLLIN)
+    for sock in need.writing:
+        events = found.get(sock.fileno(), (sock, 0))[1]
+        found[sock.fileno()] = (sock, events | select.POLLOUT)
+    for fd, (_, events) in found.items():
+        poll.register(fd, events)
+    return tuple([found[fd][0] for fd, _ in poll.poll(milliseconds)])
 
 
-def waits(plan: Plan[T], link: Link, doing: Callable[[Step[Any], Link], Waiting[Any]] = perform) -> Waiting[T]:
-    """The plan with every step performed by `doing`, except for its needs, which the caller meets."""
+def waits(plan: Plan[T], link: Link, together: Performer | None = None) -> Waiting[T]:
+    """The plan with every step performed except for its needs, which the caller meets. `together` performs `Together`
+    where that is done otherwise than here.
+    """
     steps = conducted(plan, link.secured)
     answer: Any = None
     problem: BaseException | None = None
@@ -159,7 +143,13 @@ def waits(plan: Plan[T], link: Link, doing: Callable[[Step[Any], Link], Waiting[
                 return result
             answer, problem = None, None
             try:
-                answer = yield from doing(step, link)
+                kind = type(step)
+                if kind is Clock:
+                    answer = link.clock()
+                elif kind is Together and together is not None:
+                    answer = yield from together(step, link)
+                else:
+                    answer = yield from _PERFORMERS[kind](step, link)
             except Exception as error:
                 problem = error
     finally:
@@ -172,10 +162,10 @@ def _socket_of(link: Link) -> socket.socket:
     return link.sock
 
 
-def _read(link: Link, timeout: float) -> Waiting[bytes]:
+def _read(step: Read, link: Link) -> Waiting[bytes]:
     sock = _socket_of(link)
-    if timeout > 0:
-        yield from _ready(link, (sock,), (), link.until(timeout))
+    if step.timeout > 0:
+        yield from _ready(link, (sock,), (), link.until(step.timeout))
     try:
         return _received(sock)
     except BlockingIOError:
@@ -211,7 +201,7 @@ def _ready(
         raise DeadlinePassed if until == link.deadline else TimeoutError
 
 
-def _write(link: Link, step: Write) -> Waiting[None]:
+def _write(step: Write, link: Link) -> Waiting[None]:
     sock = _socket_of(link)
     rest, until = memoryview(step.data), link.until(step.timeout)
     while rest:
@@ -221,7 +211,7 @@ def _write(link: Link, step: Write) -> Waiting[None]:
             yield from _ready(link, (), (sock,), until)
 
 
-def _exchange(link: Link, step: Exchange) -> Waiting[bytes | None]:
+def _exchange(step: Exchange, link: Link) -> Waiting[bytes | None]:
     sock, outgoing = _socket_of(link), step.outgoing
     piece, until = 0, 0.0
     while (rest := outgoing.peek()) is not None:
@@ -245,6 +235,25 @@ def _exchange(link: Link, step: Exchange) -> Waiting[bytes | None]:
                 pass
             raise
     return None
+
+
+def _connect(step: Connect, link: Link) -> Waiting[Peer]:
+    link.close()
+    link.sock, peer = yield from connect(step, link.until(step.timeout), link.clock)
+    return peer
+
+
+def _close(_: Close, link: Link) -> Waiting[None]:
+    yield from ()
+    link.close()
+
+
+def _sleep(step: Sleep, link: Link) -> Waiting[None]:
+    yield Wait((), (), link.until(step.seconds))
+
+
+def _ask(step: Ask, _: Link) -> Waiting[Any]:
+    return (yield step)
 
 
 def _together(step: Together, link: Link) -> Waiting[list[Any]]:
@@ -288,6 +297,11 @@ def _met(waiting: Waiting[T]) -> Generator[None, None, T]:
 
 
 def _side_by_side(plans: Sequence[Plan[Any]], links: Sequence[Link]) -> Waiting[list[Any]]:
+    if len(plans) == 1:
+        try:
+            return [(yield from waits(plans[0], links[0]))]
+        except Exception as problem:
+            return [problem]
     running = {i: waits(plan, link) for i, (plan, link) in enumerate(zip(plans, links, strict=True))}
     results: list[Any] = [None] * len(links)
     needs: dict[int, Wait] = {}
@@ -336,3 +350,15 @@ def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -
         return need
     del running[i]
     return None
+
+
+_PERFORMERS: dict[type, Performer] = {
+    Read: _read,
+    Write: _write,
+    Exchange: _exchange,
+    Connect: _connect,
+    Close: _close,
+    Sleep: _sleep,
+    Ask: _ask,
+    Together: _together,
+}

@@ -79,11 +79,11 @@ class Load:
     `begin` and `end` are places in the stream of all octets. `place` tells whose reply comes next: 0 MAIL, then one a
     recipient, then DATA where it is said, and then the content; `done` says that the content's fate is known, and only
     RSET is to come. `error` is why it ended for everybody; the ledger has each recipient's fate. `number` is the feed's
-    own, and `tries` counts the connections over which it was begun.
+    own, and `tries` counts the connections over which it was begun. `final` is the yes that held for everybody.
     """
 
     __slots__ = (
-        "_ledger", "begin", "commands", "content", "data", "done", "end", "error", "mail", "number", "place",
+        "_ledger", "begin", "commands", "content", "data", "done", "end", "error", "final", "mail", "number", "place",
         "recipients", "refusal", "replies", "tries",
     )  # fmt: skip
 
@@ -96,6 +96,7 @@ class Load:
         self.error: MailError | None = None
         self.refusal: Reply | None = None  # what MAIL was answered, if that was no
         self.data: Reply | None = None  # what DATA was answered
+        self.final: Reply | None = None
         self.replies: Sequence[Reply] = ()
         self.place = 0
         self.done = False
@@ -107,18 +108,27 @@ class Load:
         if self._ledger is None:
             self._ledger = Ledger(self.recipients)
             self._ledger.size = self.content.size
+            if self.final is not None:
+                self._ledger.accept(self.final)
         return self._ledger
 
     def rewind(self) -> None:
         """Stand at the beginning again: nothing of it is under way."""
-        self._ledger = self.error = self.refusal = self.data = None
+        self._ledger = self.error = self.refusal = self.data = self.final = None
         self.replies = ()
         self.place, self.done = 0, False
         self.begin, self.end = 0, NOWHERE
 
     @property
+    def welcome(self) -> bool:
+        """Whether nobody was refused so far: then the ledger need not be begun."""
+        return self._ledger is None and self.refusal is None
+
+    @property
     def willing(self) -> tuple[Address, ...]:
         """The recipients whom nobody has refused so far."""
+        if self.welcome:
+            return () if self.final else self.recipients
         return self.ledger.with_fate("not tried") if self.refusal is None else ()
 
 
@@ -263,7 +273,10 @@ class Belt:
         self.under_way.popleft()
         self.window.answered(any(one.temporary for one in load.replies))
         self._confirmed = load.replies
-        self.feed.settle(load)
+        if load.final is not None and load.welcome:
+            self.feed.accepted(load, load.final)
+        else:
+            self.feed.settle(load)
 
     def _data(self, load: Load, reply: Reply) -> None:
         """What DATA was answered: 354, or the end of this message."""
@@ -282,7 +295,8 @@ class Belt:
         if willing[1:] and self._lmtp:
             load.ledger.record(willing[0], reply)
             return
-        load.ledger.handed = not early
+        if not (reply.ok and load.welcome):
+            load.ledger.handed = not early
         self._end(load, reply, phases.FINAL)
         if early:
             # What is left of its content can't be taken back: only on a new connection do both know where they are.
@@ -291,6 +305,10 @@ class Belt:
             raise ConnectionLost(what, phase=phases.CONTENT, server=str(self.session.server))
 
     def _end(self, load: Load, reply: Reply, phase: str) -> None:
+        load.done = True
+        if reply.ok and load.welcome:
+            load.final = reply
+            return
         willing = load.willing
         load.ledger.reply = reply
         for recipient in willing:
@@ -300,7 +318,6 @@ class Belt:
         elif willing and not load.ledger.with_fate("accepted"):
             self.session.phase = phase
             load.error = content_refused(self.session, reply)
-        load.done = True
 
     def pause(self) -> None:
         """Nothing is under way. Raises `ProtocolError` if the server said more than it was asked."""

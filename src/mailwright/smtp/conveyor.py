@@ -16,7 +16,7 @@ from mailwright.smtp import phases
 from mailwright.smtp.belt import RSET
 from mailwright.smtp.session import receive
 from mailwright.smtp.transaction import exchange, transact
-from mailwright.smtp.wire import check_line_ends, escape_dots, refuse_bare_line_ends
+from mailwright.smtp.wire import escape_dots, refuse_bare_line_ends, sound_chunks
 from mailwright.steps import Clock
 from mailwright.words.errors import MailError, MessageError
 
@@ -88,7 +88,7 @@ def _whole_messages(belt: Belt) -> Iterator[bytes]:
             size += len(commands) + len(whole)
         else:
             pieces.append(commands)
-            for chunk in check_line_ends(content.chunks()):
+            for chunk in sound_chunks(content):
                 pieces.append(chunk)
                 yield b"".join(pieces)
                 pieces, size = [], 0

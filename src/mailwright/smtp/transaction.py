@@ -8,7 +8,7 @@ from mailwright.smtp import phases
 from mailwright.smtp.parameters import Terms
 from mailwright.smtp.refusals import content_refused, ended, out_of_step, sender_refused
 from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply
-from mailwright.smtp.wire import check_line_ends, command_line, escape_dots
+from mailwright.smtp.wire import command_line, escape_dots, sound_chunks
 from mailwright.steps import Clock, Exchange, Outgoing
 from mailwright.words.errors import (
     DeliveryError,
@@ -252,7 +252,7 @@ async def _send_content(
 
 def _as_chunk(content: Content) -> Iterator[bytes]:
     """The whole content as one chunk of CHUNKING (RFC 3030): its size goes in front, no dots are doubled."""
-    chunks = check_line_ends(content.chunks())
+    chunks = sound_chunks(content)
     yield command_line(f"BDAT {content.size} LAST") + next(chunks, b"")
     yield from chunks
 

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mailwright.message.content import Content
+
 CRLF = b"\r\n"
 COMMAND_LIMIT = 2048  # octets; RFC 5321 §4.5.3.1.4 says 512 and lets extensions add to it (SMTPUTF8, DSN: about 1,500)
 AUTH_LIMIT = 12288  # octets of one line of an AUTH exchange, RFC 4954 §4
@@ -86,6 +88,11 @@ def check_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
     if carriage_return:
         raise _bare_line_end()
+
+
+def sound_chunks(content: Content) -> Iterator[bytes]:
+    """The chunks of a content for BDAT: checked as they pass, unless it was made of nothing but sound ones."""
+    return content.chunks() if content.checked else check_line_ends(content.chunks())
 
 
 def refuse_bare_line_ends(octets: bytes) -> None:

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["mailwright.testing.plugin", "tests.servers.fixtures", "pytester"]
 
 # The same examples on every run: a red build is red for its change, not by luck. Luck is for the drill.
 settings.register_profile("ci", max_examples=60, derandomize=True, deadline=None, database=None, print_blob=True)

@@ -140,7 +140,7 @@ class Belt:
     """
 
     __slots__ = (
-        "_confirmed", "_large", "_lmtp", "_sent", "_terms", "_words", "chunks", "feed", "made", "outgoing", "session",
+        "_confirmed", "_heard", "_large", "_lmtp", "_sent", "_terms", "_words", "chunks", "feed", "made", "outgoing", "session",
         "taken",
         "under_way", "window",
     )  # fmt: skip
@@ -153,7 +153,8 @@ class Belt:
         self._large = True  # so was the last message: then one is taken at a time
         self._terms = Terms(session)
         self._lmtp = session.server.protocol == "lmtp"
-        self._words: Reply | None = None  # what this server answers to RSET,
+        self._words: Reply | None = None  # what this server answers to RSET, as soon as it was
+        self._heard: Reply | None = None  # heard twice,
         self._confirmed: Sequence[Reply] = ()  # and what it answered to a message that this confirmed
         self.made = 0  # octets put on their way
         self._sent = 0  # octets handed over before those of `outgoing`
@@ -196,7 +197,8 @@ class Belt:
         size = load.content.size
         commands = load.commands + (b"BDAT %d LAST\r\n" % size if self.chunks else b"DATA\r\n")
         if self.made == 0:
-            commands = RSET + commands  # to hear its words while nothing can have gone wrong
+            # To hear its words while nothing can have gone wrong; twice, since the answer to the first may be missing.
+            commands = RSET + RSET + commands
         load.begin = made = self.made
         self.made = made = made + len(commands)
         if self.chunks:
@@ -265,7 +267,9 @@ class Belt:
     def _learn(self, reply: Reply) -> None:
         if not reply.ok:
             raise out_of_step(self.session, reply)  # RFC 5321 §4.3.2: nobody refuses RSET
-        self._words = reply
+        if self._heard is not None and reply != self._heard:
+            raise out_of_step(self.session, reply)
+        self._heard, self._words = reply, self._heard
 
     def _reset(self, load: Load, reply: Reply) -> None:
         if reply != self._words:

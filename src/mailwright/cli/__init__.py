@@ -33,6 +33,7 @@ COMMANDS = {
     "login": "store an app password, or log in with OAuth 2",
     "demo": "send one real message to a local inbox and show each stage",
     "inbox": "listen on this machine and print what arrives",
+    "lint": "check messages before they are sent",
     "config": "show which server would be used, and where each value comes from",
 }
 #: The names under which other programs call us, through a link.

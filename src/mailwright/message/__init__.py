@@ -23,6 +23,7 @@
 `parse`, `decode`         reading a message back; `bodies` finds text, HTML and files in it
 `markup`                  text from HTML
 `preview`                 a page to look at
+`check`                   what would be refused, lost, misread or not shown
 ========================  ====================================================================
 """
 

@@ -35,7 +35,7 @@ def body_octets(body: bytes, encoding: str) -> bytes:
 
 def text_of(octets: bytes, charset: str) -> str:
     """Octets in a character set as text; in UTF-8 or else Latin-1 if that is not known, or says ASCII and is not."""
-    charset = charset.strip(" \"'").lower().replace("-", "_")
+    charset = _codec_name(charset)
     text = None
     if charset not in ("us_ascii", "ascii") and charset.replace("_", "a").replace(":", "a").isalnum():
         text = _decoded(octets, charset)
@@ -46,6 +46,15 @@ def text_of(octets: bytes, charset: str) -> str:
             text = octets.decode("latin-1")
     # Some decoders make halves of characters, which can't be encoded again.
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def is_charset(name: str) -> bool:
+    """Whether text in a character set of that name can be read."""
+    return _decoded(b"A", _codec_name(name)) is not None  # no octets would be decoded by any name
+
+
+def _codec_name(charset: str) -> str:
+    return charset.strip(" \"'").lower().replace("-", "_")
 
 
 def _decoded(octets: bytes, charset: str) -> str | None:

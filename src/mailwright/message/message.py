@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, Never, Protocol
 
     from mailwright.message.attachment import Attachables, Attachment
+    from mailwright.message.check import Finding
     from mailwright.message.content import Content
     from mailwright.message.extra_headers import Headers
 
@@ -238,6 +239,17 @@ class Message(Draft):
         if self.bcc:
             shown.append(f"bcc=<{len(self.bcc)}>")  # a repr ends in logs, where nobody else's eyes should find them
         return f"Message({', '.join(shown)})"
+
+    def check(
+        self, envelope: Envelope | None = None, *, only: Iterable[str] = (), ignore: Iterable[str] = ()
+    ) -> tuple[Finding, ...]:
+        """What would be refused, lost, misread or not shown, and what to do: see `mailwright.message.check`.
+
+        Raises `MessageError` without a sender, `ConfigError` for a rule that does not exist.
+        """
+        from mailwright.message.check import check
+
+        return check(self, envelope, only=only, ignore=ignore)
 
 
 def _shown(found: Any) -> str:

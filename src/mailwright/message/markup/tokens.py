@@ -43,11 +43,12 @@ _END_OF_RAW = {name: re.compile(f"(?ai)</{name}(?=[ \t\n\r\f/>])") for name in _
 _REFERENCE_LIMIT = 40
 
 
-def tokens(html: str) -> Iterator[Token]:
+def tokens(html: str, kept: frozenset[str] = _KEPT) -> Iterator[Token]:
     """The tokens of `html`, names in lower case, character references resolved.
 
-    Comments, declarations and processing instructions are left out. Only the attributes that tell about text
-    are kept, and of a repeated one the first. The content of ``script`` and the like is one text.
+    Comments, declarations and processing instructions are left out. Only the attributes in `kept` are, without more
+    said those that tell about text, and of a repeated one the first. The content of ``script`` and the like is one
+    text.
     """
     position, size = 0, len(html)
     while position < size:
@@ -63,7 +64,7 @@ def tokens(html: str) -> Iterator[Token]:
             position = _after_comment(html, position) if tag[3] else _after(html, ">", position)
             continue
         name = name.lower()
-        attributes, position = _attributes(html, position)
+        attributes, position = _attributes(html, position, kept)
         if position > size:
             return  # "eof-in-tag": the standard drops an unfinished tag
         if tag[1]:
@@ -77,18 +78,18 @@ def tokens(html: str) -> Iterator[Token]:
             position = end
 
 
-def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
+def _attributes(html: str, position: int, kept: frozenset[str]) -> tuple[dict[str, str], int]:
     """The attributes of the tag at `position`, and the place behind its ``>``; past the end if it has none."""
-    kept: dict[str, str] = {}
+    given: dict[str, str] = {}
     while not html.startswith(">", position):
         found = _ATTRIBUTE.match(html, position)
         if position >= len(html) or found is None:
-            return kept, len(html) + 1
+            return given, len(html) + 1
         position = found.end()
         name = (found[1] or "").lower()
-        if name in _KEPT and name not in kept:
-            kept[name] = _resolved_value(found[2] or found[3] or found[4] or "")
-    return kept, position + 1
+        if name in kept and name not in given:
+            given[name] = _resolved_value(found[2] or found[3] or found[4] or "")
+    return given, position + 1
 
 
 def _after_comment(html: str, position: int) -> int:

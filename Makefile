@@ -2,10 +2,10 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help demo test check drill
+.PHONY: help demo test check drill bench
 
 help:
 	@$(PYTHON) tools/run.py --help
 
-demo test check drill:
+demo test check drill bench:
 	@$(PYTHON) tools/run.py $@ $(ARGS)

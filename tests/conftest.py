@@ -130,7 +130,7 @@ SLOW = (
     "rehearsals/", "drivers/test_rough_sea", "drivers/test_connecting", "drivers/test_attacks_drivers",
     "drivers/test_proxy", "diagnose/test_hostile", "mailer/test_deadlines", "mailer/test_goodbyes",
     "mailer/test_large_attachment", "smtp/test_attacks", "smtp/test_conveyor", "tokens/", "cli/test_surroundings",
-    "settings/test_passwords", "smtplib/test_sockets", "smtplib/test_surface", "providers/test_system_lookups",
+    "bench/", "testing/", "settings/test_passwords", "smtplib/test_sockets", "smtplib/test_surface", "providers/test_system_lookups",
 )  # fmt: skip
 
 

@@ -68,7 +68,8 @@ MAY_TOUCH_THE_WORLD = (
     "drivers",
     "mailer.files", "mailer.settings", "mailer.tokens", "mailer.catching",
     "outbox.sqlite", "outbox.postgres",
-    "inbox.listening", "inbox.web",
+    "inbox.listening", "inbox.database", "inbox.store", "inbox.spool", "inbox.intake", "inbox.web",
+    "testing",
     "integrations",
     "cli",
 )  # fmt: skip
@@ -85,7 +86,7 @@ REASONS = {
     "message.preview": ("pathlib tempfile webbrowser", "shows a message to its author in a browser, when asked to"),
     "smtp.login": ("secrets", "names the source of a nonce; the driver calls it, by the step Ask"),
     "smtp.receiving.admission": ("secrets", "names the source of a challenge, as smtp.login does"),
-    "mailer.sync": ("os threading time", "shared between threads, notices a fork, ages its connections"),
+    "mailer.sync": ("os time", "shared between threads, notices a fork, ages its connections"),
     "mailer.outgoing": ("os time", "the counter where a message gets its time and its token"),
     "checking": ("time", "tells how long a certificate is still good"),
     "smtplib": ("socket", "callers replace smtplib.socket, and the face connects through what they put there"),
@@ -97,7 +98,11 @@ REASONS = {
     "smtplib.trouble": ("socket ssl", "errors that are kinds of socket.gaierror and ssl.SSLError"),
     "smtplib.errors": ("smtplib", "exceptions that are kinds of those of the standard library"),
     "smtplib.entrance": ("os", "file names as the original takes them"),
-    "inbox.mailbox": ("threading time", "waits, with a limit, for what arrives on the listener's thread"),
+    "inbox.faults": (
+        "threading time",
+        "tests add faults while the listener's thread meets them; each firing has its time",
+    ),
+    "inbox.faults.certificates": ("ssl datetime.now", "certificates out of date, loaded into a server's context"),
     "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }
 EXCEPTIONS = {(module, what) for module, (names, _) in REASONS.items() for what in names.split()}

@@ -20,7 +20,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 OLDEST = (3, 11)
 
 # Which groups of [dependency-groups] a kind of environment holds beside the project and its extras.
-GROUPS: dict[str, tuple[str, ...]] = {"demo": (), "unit": ("test",), "test": ("test", "lint")}
+GROUPS: dict[str, tuple[str, ...]] = {"demo": (), "unit": ("test",), "test": ("test", "lint"), "bench": ("bench",)}
 
 PROBE = (
     "import ensurepip, platform, sys, venv; v = sys.version_info; "

@@ -150,6 +150,7 @@ class NpmServer:
         run(command, REPOSITORY, "npm cannot install it (is there a network?)")
 
 
+# What bench/ measures mailwright beside; fetched only by name.
 SERVERS: tuple[DebianServer | NpmServer, ...] = (
     DebianServer("postfix", ("postfix",), "the most used server; with Dovecot for logins"),
     DebianServer("dovecot", ("dovecot-core", "dovecot-lmtpd"), "it checks logins for Postfix and speaks LMTP"),
@@ -157,6 +158,15 @@ SERVERS: tuple[DebianServer | NpmServer, ...] = (
     DebianServer("exim", ("exim4-daemon-light",), "a second full server with ideas of its own"),
     DebianServer("opensmtpd", ("opensmtpd",), "a small and strict receiver"),
     DebianServer("git-email", ("git-email", "libmailtools-perl"), "git send-email calls sendmail"),
+    DebianServer(
+        "chromium",
+        ("chromium", "chromium-common", "fontconfig-config", "fonts-dejavu-core", "fonts-noto-core"),
+        "a real browser looks at the inbox's page",
+    ),
+    DebianServer(
+        "clients", ("curl", "msmtp", "s-nail", "swaks", "libnet-ssleay-perl"), "other programs send to the inbox"
+    ),
+    NpmServer("nodemailer", "nodemailer", "10.6.0", "bench/ measures mailwright beside it"),
     DebianServer("php", ("php-cli", "php8.2-cli", "php8.2-common"), "PHP's mail() calls sendmail"),
 )
 

@@ -1,9 +1,10 @@
-"""The project's commands: `python3 tools/run.py demo|test|check|drill` (or `make demo`, …).
+"""The project's commands: `python3 tools/run.py demo|test|check|drill|bench` (or `make demo`, …).
 
     demo    makes .venv, installs the project into it and runs `mailwright demo`
     test    everything: style, types, all tests, the unit tests on every other Python here, the audit
     check   the quick loop: style, types, unit tests
     drill   the long random drills
+    bench   measures mailwright beside other ways to send mail, and writes docs/benchmarks
 
 Words after the command go on to what it runs: `tools/run.py check -k dots`, `tools/run.py demo --help`.
 
@@ -19,7 +20,7 @@ import sys
 OLDEST = (3, 11)
 NAMES = ["python3.11", "python3.12", "python3.13", "python3.14", "python3", "python"]
 PROBE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
-COMMANDS = ["demo", "test", "check", "drill"]
+COMMANDS = ["demo", "test", "check", "drill", "bench"]
 
 
 def what_is_missing() -> "str | None":

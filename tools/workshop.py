@@ -65,7 +65,7 @@ class Round:
 
 def run(command: str, words: Sequence[str]) -> int:
     """Does a command of the project; `words` go on to what it runs. Returns the exit status."""
-    commands = {"demo": demo, "test": test, "check": check, "drill": drill}
+    commands = {"demo": demo, "test": test, "check": check, "drill": drill, "bench": bench}
     CACHE.mkdir(exist_ok=True)
     for report in CACHE.glob("skips-*.json"):
         report.unlink()
@@ -120,6 +120,19 @@ def drill(words: list[str]) -> int:
     tests = MainTests(environment, ["-m", "drill", "--hypothesis-profile=drill", *words])
     this_round.step("drills", tests)
     return close(this_round, tests)
+
+
+def bench(words: list[str]) -> int:
+    """Gets what mailwright is measured beside, and measures; what can't be had is named and left out."""
+    this_round, environment = Round(), Environment(CACHE / "bench" / "python", this_interpreter())
+    if not this_round.step("environment", lambda: environment.prepare("bench")):
+        environment = main_environment()
+        if not this_round.step("environment without the other Python packages", lambda: environment.prepare("demo")):
+            return 1
+    this_round.step("others", lambda: must(environment, "tools/get_servers.py", "postfix", "clients", "nodemailer"))
+    measured = this_round.step("measuring", lambda: must(environment, "-m", "bench", *(words or ["all", "--save"])))
+    this_round.summary()
+    return 0 if measured else 1
 
 
 def main_environment() -> Environment:

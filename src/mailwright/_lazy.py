@@ -17,10 +17,10 @@ def lazily(module: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
         home = homes.get(name)
         if home is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        from importlib import import_module
         from sys import modules
 
-        found = getattr(import_module(home), name)
+        __import__(home)  # importlib's import_module does no more, and takes 0.3 ms to load
+        found = getattr(modules[home], name)
         setattr(modules[module], name, found)
         return found
 

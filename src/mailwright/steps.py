@@ -21,7 +21,7 @@ from mailwright.words.value import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
-    from typing import Any, Generic, TypeVar
+    from typing import Any, Generic, Literal, TypeVar
 
     from mailwright.words.receipt import TLSFacts  # noqa: F401 - named in the brackets of StartTLS
 
@@ -53,6 +53,12 @@ else:
 
 class DeadlinePassed(TimeoutError):
     """What a step raises when the deadline of its link passed, and not the time of the step."""
+
+
+class NotResumed(ConnectionError):
+    """What `StartTLS` raises when a handshake failed that was to resume an earlier session: over another connection,
+    where nothing is resumed, it may succeed.
+    """
 
 
 @value
@@ -162,7 +168,8 @@ class StartTLS(Step["TLSFacts"]):
     `TLSError`.
 
     `host` is the name that the certificate must be for unless `tls.name` says another. As a server
-    (`server_side`) `tls.context` holds the certificate.
+    (`server_side`) `tls.context` holds the certificate. The last octets of a handshake may leave with the first words
+    behind it.
     """
 
     tls: TLS
@@ -182,7 +189,13 @@ class BindChannel(Step["bytes | None"]):
 
 @value
 class Close(Step[None]):
-    """Close the connection now, without a word. Never fails."""
+    """Close the connection now, without a word. Never fails.
+
+    `how` else: ``"end"`` says no more but goes on listening, and ``"reset"`` throws away what is on its way, so that
+    the other side is told of an error (RFC 9293 §3.5.3) and not of an end.
+    """
+
+    how: Literal["close", "end", "reset"] = "close"
 
 
 @value
@@ -207,6 +220,19 @@ class Ask(Step["Any"]):
 
     act: Callable[[], Any | Awaitable[Any]]
     blocking: bool = False
+
+
+@value
+class Attend(Step["bytes | None"]):
+    """Wait for something outside and for the other side at once: `None` when `act` is done, else what arrived before
+    that, ``b""`` if the other side closed. `TimeoutError` after `timeout` seconds.
+
+    `act` gives an awaitable; it is cancelled when bytes came first, and may be called again. The blocking driver calls
+    it and listens to nobody meanwhile.
+    """
+
+    act: Callable[[], Any | Awaitable[Any]]
+    timeout: float
 
 
 @value

@@ -32,7 +32,7 @@ COMMANDS = {
     "providers": "show what to use for an address, and how to get the password",
     "login": "store an app password, or log in with OAuth 2",
     "demo": "send one real message to a local inbox and show each stage",
-    "inbox": "listen on this machine and print what arrives",
+    "inbox": "listen on this machine and show what arrives, on a page and here",
     "lint": "check messages before they are sent",
     "config": "show which server would be used, and where each value comes from",
 }
@@ -115,7 +115,9 @@ def _dispatch(words: list[str]) -> int:
         words = ["sendmail", "--help"]
     if words[:1] == ["sendmail"]:  # its options are those of another age, and it refuses secrets itself
         return int(_module("sendmail").run_words(words[1:]))
-    if any(map(_is_secret, words)):
+    # What follows -- belongs to the program that the inbox is to run.
+    ours = words[: words.index("--")] if words[:1] == ["inbox"] and "--" in words else words
+    if any(map(_is_secret, ours)):
         complain(WAYS_OUT, " ".join(["mailwright", *(word for word in words[:1] if word in COMMANDS)]))
         return USAGE
     if words[:1] == ["help"]:

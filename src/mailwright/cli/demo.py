@@ -30,12 +30,14 @@ PICTURE = a2b_base64(
 TEXT = "Grüß dich, Grace!\n\nThis went through a real SMTP server.\n.\n(The line above is a lone dot.)\n"
 HTML = '<p>Grüß dich, <b>Grace</b>! <img src="cid:square" alt="a square"></p><p>This went through a server.</p>'
 TABLE = "Größe;Preis\r\n1;0,50 €\r\n".encode()
+_WHERE = "To see it on its page: mailwright demo --stay, or make demo ARGS=--stay; then http://127.0.0.1:8025/"
 USER, PASSWORD = "ada@example.org", "a password for the demo"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument("--quiet", action="store_true", help="print only the last line")
+    parser.add_argument("--quiet", action="store_true", help="print only whether it came back equal")
+    parser.add_argument("--stay", action="store_true", help="keep the message on a page, until Ctrl-C")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,21 +48,52 @@ def run(arguments: argparse.Namespace) -> int:
     from mailwright.mailer.sync import Mailer
 
     message = demo_message()
-    with Inbox(login=(USER, PASSWORD)) as inbox, Mailer(inbox.server) as mailer:
+    with Inbox(login=(USER, PASSWORD)) as inbox:
         if inbox.notice:
             say(inbox.notice)
         say(f"A local inbox listens on {inbox.server}; nothing leaves this machine.\n")
-        receipt = mailer.send(message)
+        with Mailer(inbox.server) as mailer:
+            receipt = mailer.send(message)
         received = inbox.wait(to="grace@example.org", timeout=10)
         _show_stages(say, inbox, receipt)
         say(f"\nTranscript (secrets masked):\n{receipt.transcript}\n")
-    differences = compare(message, received)
-    for difference in differences:
-        print(f"DIFFERENT: {difference}", file=sys.stderr)
-    if differences:
-        return SOFTWARE
-    print("The message came back equal: subject, names, text, HTML, picture and attachment.")
+        differences = compare(message, received)
+        for difference in differences:
+            print(f"DIFFERENT: {difference}", file=sys.stderr)
+        if differences:
+            return SOFTWARE
+        print("The message came back equal: subject, names, text, HTML, picture and attachment.", flush=True)
+        if arguments.stay:
+            _stay(inbox)
+        elif _has_page():
+            say(_WHERE)
     return 0
+
+
+def _has_page() -> bool:
+    """Whether the extra is installed that makes the page."""
+    from importlib.util import find_spec
+
+    return all(find_spec(package) is not None for package in ("starlette", "uvicorn", "jinja2"))
+
+
+def _stay(inbox: Inbox) -> None:
+    """Show the message on a page until somebody ends it. Raises `MissingExtra`."""
+    from threading import Event
+
+    from mailwright.cli.inbox.opening import ended_by_sigterm, site_at_usual_port
+    from mailwright.inbox.web import Site
+
+    def site(port: int) -> Site:
+        return Site(inbox.store, inbox.faults, port=port, smtp=inbox.server, smtp_url=inbox.url)
+
+    with ended_by_sigterm(), site_at_usual_port(site) as opened:
+        print(f"It is on the page {opened.url} now. Ctrl-C ends it.", flush=True)
+        try:
+            while not Event().wait(1.0):  # on Windows a wait without an end does not hear Ctrl-C
+                pass
+        except KeyboardInterrupt:
+            pass
 
 
 def _nothing(text: str) -> None:

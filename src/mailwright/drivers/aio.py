@@ -10,13 +10,28 @@ import socket
 
 from mailwright.drivers.aio_connecting import connected_socket
 from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
+from mailwright.drivers.hanging_up import reset_on_close
 from mailwright.drivers.racing import unreachable
-from mailwright.steps import Ask, Clock, Close, Connect, DeadlinePassed, Exchange, Peer, Read, Sleep, Together, Write
+from mailwright.drivers.sync import acknowledge_at_once
+from mailwright.steps import (
+    Ask,
+    Attend,
+    Clock,
+    Close,
+    Connect,
+    DeadlinePassed,
+    Exchange,
+    Peer,
+    Read,
+    Sleep,
+    Together,
+    Write,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, Literal, TypeVar
 
     from mailwright.steps import Outgoing, Plan, Step
 
@@ -101,6 +116,8 @@ class Link(asyncio.Protocol):
     async def _event(self, until: float) -> None:
         """Wait until anything happens on this link; `TimeoutError` when nothing does until then."""
         loop = asyncio.get_running_loop()
+        if self._sock is not None:
+            acknowledge_at_once(self._sock)
         self._waiter = waiter = loop.create_future()
         timer = loop.call_at(until, _expire, waiter)
         try:
@@ -193,6 +210,23 @@ class Link(asyncio.Protocol):
                 await _two_turns()  # else we would write on, deaf
         return None
 
+    async def attend(self, step: Attend) -> bytes | None:
+        """Wait for the act of the step, and listen meanwhile."""
+        self._usable()
+        until = self.until(step.timeout)
+        asked = asyncio.ensure_future(answer_of(Ask(step.act), _in_thread))
+        asked.add_done_callback(lambda _: self._wake())
+        try:
+            while not (self._arrived or self._ended or asked.done()):
+                await self._event(until)
+        finally:
+            # What it raised at the same moment is looked at, or asyncio would complain that nobody did.
+            asked.cancel() if not asked.done() else asked.cancelled() or asked.exception()
+        if self._arrived or self._ended:
+            return self._take()
+        asked.result()
+        return None
+
     def _ended_while_writing(self) -> bytes:
         if self._failure is not None:
             raise _as_connection_error(self._failure)
@@ -223,10 +257,19 @@ class Link(asyncio.Protocol):
                 raise unreachable(step, [(step.host, problem)]) from problem
             raise
 
-    def close(self) -> None:
-        """Close the connection now; never fails."""
+    def close(self, how: Literal["close", "end", "reset"] = "close") -> None:
+        """Close the connection now, or in the way that `Close` describes; never fails."""
         self.secured.layer = None
+        if how == "end":
+            if self._transport is not None and not self._transport.is_closing():
+                self._transport.write_eof()
+            return
         transport, self._transport = self._transport, None
+        if how == "reset" and transport is not None:
+            sock = transport.get_extra_info("socket")
+            if sock is not None and sock.fileno() >= 0:
+                reset_on_close(sock)
+            transport.abort()
         if transport is not None:
             transport.abort() if self._full else transport.close()
         waiter = self._waiter
@@ -292,11 +335,13 @@ async def _perform(step: Step[Any], link: Link) -> Any:
     if isinstance(step, Connect):
         return await link.connect(step)
     if isinstance(step, Close):
-        return link.close()
+        return link.close(step.how)
     if isinstance(step, Sleep):
         return await asyncio.sleep(link.until(step.seconds) - clock())
     if isinstance(step, Ask):
         return await _answer(step, link)
+    if isinstance(step, Attend):
+        return await link.attend(step)
     if isinstance(step, Together):
         return await _together(step, link)
     raise TypeError(f"the asyncio driver does not know the step {step!r}")

@@ -27,7 +27,7 @@ async def connected_socket(step: Connect, timeout: float) -> socket.socket:
         return connect_path(step.path)[0]
     try:
         async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(ascii_name(step.host).encode(), step.port, type=socket.SOCK_STREAM)
+            found = await loop.getaddrinfo(ascii_name(step.host), step.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
     return await _race(step, Attempts(in_turn(found)), until)

@@ -1,27 +1,29 @@
 """What every driver shares: stepping a plan, and what lies below it (TLS, a proxy).
 
 `conducted` turns a plan into the few primitive steps that a driver must know (`Connect`, `Read`, `Write`,
-`Exchange`, `Close`, `Clock`, `Sleep`, `Ask`, `Together`). TLS is done here with the plan's own octets, so
+`Exchange`, `Attend`, `Close`, `Clock`, `Sleep`, `Ask`, `Together`). TLS is done here with the plan's own octets, so
 that handshake, certificate checks and encryption exist once for all drivers; so is the way through a proxy.
 `driven` and `answer_of` are what the asynchronous drivers share.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from mailwright.steps import (
     Ask,
+    Attend,
     BindChannel,
     Clock,
     Close,
     Connect,
     Exchange,
+    NotResumed,
     Outgoing,
     Peer,
     Read,
+    Sleep,
     StartTLS,
     Step,
+    Together,
     Write,
 )
 from mailwright.words.errors import TLSError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterator
     from typing import Any, TypeVar
 
+    from mailwright.drivers.tickets import Tickets
     from mailwright.drivers.tls import TLSLayer
     from mailwright.steps import Plan
     from mailwright.words.receipt import TLSFacts
@@ -40,16 +43,22 @@ if TYPE_CHECKING:
     Primitive = Generator[Step[Any], Any, T]
 
 
+#: Steps that neither TLS nor a proxy has anything to do with.
+_ASIDE = frozenset((Clock, Sleep, Ask, Together))
+_MOVING = frozenset((Read, Write, Exchange, Attend))
+
+
 class Secured:
     """What lies between a plan and the octets of one link: the TLS `layer`, if there is one, and what came `early`,
-    behind the answer of a proxy, and was not read yet.
+    behind the answer of a proxy, and was not read yet. `tickets` are given to links that may resume TLS sessions.
     """
 
-    __slots__ = ("early", "layer")
+    __slots__ = ("early", "layer", "tickets")
 
     def __init__(self) -> None:
         self.layer: TLSLayer | None = None
         self.early = b""
+        self.tickets: Tickets | None = None
 
 
 def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
@@ -67,9 +76,13 @@ def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
                 return result
             answer, problem = None, None
             try:
-                if not isinstance(step, Step):
+                kind = type(step)
+                if kind in _ASIDE or (kind in _MOVING and secured.layer is None and not secured.early):
+                    answer = yield step
+                elif isinstance(step, Step):
+                    answer = yield from _primitive(step, secured)
+                else:
                     raise TypeError(f"a plan may await steps only, not {step!r}")
-                answer = yield from _primitive(step, secured)
             except Exception as error:
                 problem = error
     finally:
@@ -111,54 +124,78 @@ async def answer_of(step: Ask, in_thread: Callable[[Callable[[], Any]], Awaitabl
 
 def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
     layer = secured.layer
-    kind = type(step)
-    if kind is StartTLS:
-        return (yield from _handshake(step, secured))  # type: ignore[arg-type]
-    if kind is BindChannel:
-        return layer.channel_binding(step.kind) if layer is not None else None  # type: ignore[attr-defined]
-    if kind is Connect or kind is Close:
+    if layer is not None and type(step) in _MOVING:
+        return (yield from _through(step, layer))
+    if isinstance(step, StartTLS):
+        return (yield from _start_tls(step, secured))
+    if isinstance(step, BindChannel):
+        return layer.channel_binding(step.kind) if layer is not None else None
+    if isinstance(step, (Connect, Close)):
+        if layer is not None:
+            layer.keep_ticket()
         secured.layer, secured.early = None, b""
         if isinstance(step, Connect) and step.proxy is not None:
             from mailwright.drivers.proxy import through_proxy
 
             secured.early = yield from through_proxy(step)
             return Peer(step.host, "")
-        return (yield step)
-    if layer is None:
-        if secured.early and kind in (Read, Exchange):
-            early, secured.early = secured.early, b""
-            return early
-        return (yield step)
-    if isinstance(step, Read):
-        return (yield from _read(step.timeout, layer))
-    if isinstance(step, Write):
-        yield Write(layer.encrypt(step.data), step.timeout)
-        return None
-    if isinstance(step, Exchange):
-        return (yield from _exchange(step, layer))
+    elif secured.early and isinstance(step, (Read, Exchange, Attend)):
+        early, secured.early = secured.early, b""
+        return early
     return (yield step)
 
 
-def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
+def _through(step: Step[Any], layer: TLSLayer) -> Primitive[Any]:
+    """A step that moves octets, under TLS."""
+    if isinstance(step, Read):
+        return (yield from _read(step.timeout, layer))
+    if isinstance(step, Write):
+        return (yield Write(layer.encrypt(step.data), step.timeout))
+    if isinstance(step, Exchange):
+        return (yield from _exchange(step, layer))
+    assert isinstance(step, Attend)
+    return (yield from _attend(step, layer))
+
+
+def _start_tls(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
     from mailwright.drivers.tls import TLSLayer  # the ssl module costs 19 ms: only who encrypts pays
 
-    layer = TLSLayer(step.tls, step.host, server_side=step.server_side)
+    now, tickets = (yield Clock()), secured.tickets
+    layer = TLSLayer(step.tls, step.host, step.server_side, tickets, now)
     if secured.early:
         layer.feed(secured.early)
-    deadline = (yield Clock()) + step.timeout
+    try:
+        yield from _handshake(step, layer, now + step.timeout)
+    except (TLSError, OSError) as problem:
+        if not layer.offered or tickets is None:
+            raise
+        tickets.close()
+        if isinstance(problem, TimeoutError):
+            raise
+        raise NotResumed from problem
+    facts = layer.facts()
+    secured.layer = layer
+    return facts
+
+
+def _handshake(step: StartTLS, layer: TLSLayer, deadline: float) -> Primitive[None]:
+    """Raises `TLSError`, `TimeoutError`, and `ConnectionError`."""
     while True:
         try:
             done = layer.handshake()
         except TLSError:
             if alert := layer.outgoing():  # tell the other side why, as far as it still listens
-                with suppress(OSError):
+                try:
                     yield Write(alert, step.timeout)
+                except OSError:
+                    pass
             raise
-        outgoing = layer.outgoing()
-        if outgoing:
+        if done and not step.server_side:
+            return  # what is left to say goes out with the first words: the server wakes once for both
+        if outgoing := layer.outgoing():
             yield Write(outgoing, step.timeout)
         if done:
-            break
+            return
         left = deadline - (yield Clock())
         if left <= 0:
             raise TimeoutError
@@ -166,15 +203,14 @@ def _handshake(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
         if not data:
             raise ConnectionResetError("closed during the TLS handshake")
         layer.feed(data)
-    facts = layer.facts()
-    secured.layer = layer
-    return facts
 
 
 def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
     plain = layer.decrypt()
     if plain is not None:
         return plain
+    if outgoing := layer.outgoing():  # the end of the handshake, or an answer to another one's new keys
+        yield Write(outgoing, timeout)
     # The time is that of the whole wait, or an octet of half a TLS record now and then could hold us for ever.
     left = timeout
     deadline = (yield Clock()) + timeout
@@ -186,6 +222,17 @@ def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
         left = deadline - (yield Clock())
         if left < 0:
             raise TimeoutError
+
+
+def _attend(step: Attend, layer: TLSLayer) -> Primitive[bytes | None]:
+    while (plain := layer.decrypt()) is None:
+        if outgoing := layer.outgoing():
+            yield Write(outgoing, step.timeout)
+        arrived = yield step
+        if arrived is None:
+            return None
+        layer.feed(arrived)
+    return plain
 
 
 def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:

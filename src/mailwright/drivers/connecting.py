@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from errno import EADDRNOTAVAIL
 
 from mailwright.drivers.host_names import ascii_name
 from mailwright.drivers.needs import Resolve, Wait
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
+from mailwright.drivers.sockets import socket
 from mailwright.steps import Connect, Peer
 
 TYPE_CHECKING = False

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import deque
 
 from mailwright.drivers.conduct import Secured, conducted
-from mailwright.steps import Ask, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
+from mailwright.steps import Ask, Attend, Clock, Close, Connect, Exchange, Peer, Read, Sleep, Together, Write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from typing import Any
+    from typing import Any, Literal
 
     from mailwright.steps import Plan, Step
 
@@ -38,7 +38,7 @@ class Time:
 class Pipe:
     """Octets on their way in one direction; holds at most `capacity`, as a socket's buffers do."""
 
-    __slots__ = ("broken", "capacity", "ended", "pieces", "segment", "size")
+    __slots__ = ("broken", "capacity", "ended", "pieces", "segment", "size", "torn")
 
     def __init__(self, segment: int = 0, capacity: int = 1 << 20) -> None:
         self.segment, self.capacity = segment, capacity
@@ -46,6 +46,7 @@ class Pipe:
         self.size = 0
         self.ended = False
         self.broken = False
+        self.torn = False  # reset: what was on its way is lost
 
     def put(self, data: bytes | memoryview) -> int:
         """Take what fits and say how much that was."""
@@ -72,10 +73,13 @@ class Link:
         self.secured = Secured()
         self.refusal: Exception | None = None
 
-    def close(self) -> None:
-        """Say no more and listen no more."""
+    def close(self, how: Literal["close", "end", "reset"] = "close") -> None:
+        """Say no more and, unless only this is the `end`, listen no more."""
         self.outgoing.ended = True
-        self.incoming.broken = True
+        if how == "reset" and not self.incoming.broken:
+            self.outgoing.torn = self.incoming.torn = True
+        if how != "end":
+            self.incoming.broken = True
 
 
 def pair(time: Time, segment: int = 0, capacity: int = 1 << 20) -> tuple[Link, Link]:
@@ -172,20 +176,23 @@ def _perform(step: Step[Any], link: Link) -> Generator[float, None, Any]:
             yield now + step.seconds
         return None
     if isinstance(step, Close):
-        return link.close()
+        return link.close(step.how)
     if isinstance(step, Connect):
         if link.refusal is not None:
             raise link.refusal
         return Peer("127.0.0.1", "127.0.0.1")
-    if isinstance(step, Ask):
-        return step.act()
+    if isinstance(step, (Ask, Attend)):
+        answer = step.act()
+        return answer if isinstance(step, Ask) else None
     if isinstance(step, Together):
         return _together(step, link)
     raise TypeError(f"the memory driver does not know the step {step!r}")
 
 
 def _read(link: Link, until: float) -> Generator[float, None, bytes]:
-    while not link.incoming.pieces:
+    while link.incoming.torn or not link.incoming.pieces:
+        if link.incoming.torn:
+            raise ConnectionResetError("the other side reset the connection")
         if link.incoming.broken and link.incoming.ended is False:
             raise ConnectionAbortedError("there is no connection")
         if link.incoming.ended:
@@ -199,7 +206,7 @@ def _read(link: Link, until: float) -> Generator[float, None, bytes]:
 def _write(link: Link, rest: memoryview, timeout: float) -> Generator[float, None, None]:
     until = link.time.now + timeout
     while rest:
-        if link.outgoing.broken or link.outgoing.ended:
+        if link.outgoing.broken or link.outgoing.ended or link.outgoing.torn:
             raise BrokenPipeError("the other side closed")
         taken = link.outgoing.put(rest)
         rest = rest[taken:]
@@ -214,11 +221,11 @@ def _exchange(link: Link, step: Exchange) -> Generator[float, None, bytes | None
     while (rest := step.outgoing.peek()) is not None:
         if step.outgoing.pieces != piece:
             piece, until = step.outgoing.pieces, link.time.now + step.timeout
-        if link.incoming.pieces:
+        if link.incoming.pieces and not link.incoming.torn:
             return link.incoming.get()
-        if link.incoming.ended:
+        if link.incoming.ended and not link.incoming.torn:
             return b""
-        if link.outgoing.broken or link.outgoing.ended:
+        if link.outgoing.broken or link.outgoing.ended or link.outgoing.torn:
             raise BrokenPipeError("the other side closed")
         taken = link.outgoing.put(rest)
         step.outgoing.took(taken)

@@ -1,6 +1,6 @@
 """What a step over a plain socket needs from whoever runs it: to wait, to look up a name.
 
-A step itself is the need where it is for the runner alone (`Ask`; under Trio `Together`).
+A step itself is the need where it is for the runner alone (`Ask`; under Trio `Attend` and `Together`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any, TypeVar
 
-    from mailwright.steps import Ask, Together
+    from mailwright.steps import Ask, Attend, Together
 
     T = TypeVar("T")
 
@@ -43,5 +43,5 @@ class Resolve:
 
 
 if TYPE_CHECKING:
-    Need = Wait | Resolve | Ask | Together
+    Need = Wait | Resolve | Ask | Attend | Together
     Waiting = Generator[Need, Any, T]

@@ -4,9 +4,7 @@ drivers.
 
 from __future__ import annotations
 
-import socket
-from socket import gaierror
-
+from mailwright.drivers.sockets import socket
 from mailwright.words.errors import ConnectError
 
 TYPE_CHECKING = False
@@ -84,7 +82,7 @@ def unreachable(step: Connect, failures: list[tuple[str, BaseException]]) -> Con
 
 def _is_wrong_name(problem: BaseException) -> bool:
     """Whether the name is at fault, and not the resolver."""
-    return isinstance(problem, UnicodeError) or (isinstance(problem, gaierror) and problem.errno in NO_SUCH_NAME)
+    return isinstance(problem, UnicodeError) or (isinstance(problem, socket.gaierror) and problem.errno in NO_SUCH_NAME)
 
 
 def _kind(problem: BaseException) -> str:
@@ -92,7 +90,7 @@ def _kind(problem: BaseException) -> str:
         return "timeout"
     if isinstance(problem, ConnectionRefusedError):
         return "refused"
-    if isinstance(problem, (UnicodeError, gaierror)):
+    if isinstance(problem, (UnicodeError, socket.gaierror)):
         return "name"
     return "other"
 

@@ -9,22 +9,27 @@ from __future__ import annotations
 import hashlib
 import ssl
 import warnings
+from time import time
 
 from mailwright.drivers.certificates import element, names_in
 from mailwright.drivers.host_names import ascii_name
+from mailwright.drivers.tickets import HOUR, Ticket, resumable
 from mailwright.sasl.channel_binding import SERVER_END_POINT, server_end_point
 from mailwright.words.errors import ConfigError, TLSError
 from mailwright.words.receipt import TLSFacts
+from mailwright.words.remember import remember
 from mailwright.words.secret import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailwright.drivers.tickets import Tickets
     from mailwright.steps import Outgoing
     from mailwright.words.server import TLS
 
 READ_SIZE = 65536  # octets taken from the TLS layer at once; a record holds at most 16,384
 
 _contexts: dict[TLS, ssl.SSLContext] = {}
+_expiries: dict[str, float] = {}  # by the fingerprint of a verified certificate
 
 
 class TLSConnection:
@@ -56,15 +61,27 @@ class TLSConnection:
             raise _showing(TLSError(what, advice), self._object.getpeercert(binary_form=True))
         return True
 
+    @property
+    def resumed(self) -> bool:
+        """Whether the handshake resumed an earlier session."""
+        return bool(self._object.session_reused)
+
     def facts(self) -> TLSFacts:
         """What was agreed on."""
         cipher = self._object.cipher()
         version, digest = self._object.version() or "", self._fingerprint()
-        return TLSFacts(version, cipher[0] if cipher else "", digest, self._is_verified(), self._expires())
+        return TLSFacts(
+            version, cipher[0] if cipher else "", digest, self._is_verified(), self._expires(digest), self.resumed
+        )
 
-    def _expires(self) -> float | None:
-        known = self._object.getpeercert()  # empty where the chain was not checked
-        return float(ssl.cert_time_to_seconds(str(known["notAfter"]))) if known else None
+    def _expires(self, digest: str) -> float | None:
+        if self._object.context.verify_mode == ssl.CERT_NONE:
+            return None  # the chain was not checked
+        found = _expiries.get(digest)
+        if found is not None:
+            return found
+        known = self._object.getpeercert()
+        return remember(_expiries, 64, digest, _unix_time(str(known["notAfter"]))) if known else None
 
     def _is_verified(self) -> bool:
         """Whether the other side proved who it is, whoever made the context."""
@@ -97,19 +114,35 @@ class TLSConnection:
 
 
 class TLSLayer(TLSConnection):
-    """One TLS connection without a socket. `feed` what arrived, send what `outgoing` gives."""
+    """One TLS connection without a socket. `feed` what arrived, send what `outgoing` gives.
 
-    __slots__ = ("_ended", "_incoming", "_outgoing", "unsent")
+    With `tickets` an earlier session is resumed, if there is one that may be (`offered`), and a ticket is kept for the
+    next; `now` is a time of the link's clock.
+    """
 
-    def __init__(self, tls: TLS, host: str, server_side: bool = False) -> None:
+    __slots__ = ("_began", "_ended", "_incoming", "_name", "_outgoing", "_tickets", "offered", "unsent")
+
+    def __init__(
+        self, tls: TLS, host: str, server_side: bool = False, tickets: Tickets | None = None, now: float = 0.0
+    ) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._ended = False
         self.unsent: Outgoing | None = None
         context = _server_context(tls) if server_side else client_context(tls)
-        name = None if server_side else server_name(tls, host)
+        self._name = None if server_side else server_name(tls, host)
+        self._tickets = tickets if tickets is not None and not server_side and resumable(tls) else None
+        earlier = self._tickets.find(context, self._name, now) if self._tickets is not None and self._name else None
+        self.offered = earlier is not None
+        self._began = now
         try:
-            talk = context.wrap_bio(self._incoming, self._outgoing, server_side=server_side, server_hostname=name)
+            talk = context.wrap_bio(
+                self._incoming,
+                self._outgoing,
+                server_side,
+                None if self._name is None else self._name.encode("ascii"),  # as text it would load a codec, 1 ms
+                earlier.session if earlier else None,
+            )
         except (ValueError, TypeError) as problem:
             raise not_a_name(tls.name or host, problem) from None
         super().__init__(talk, tls, host)
@@ -147,6 +180,19 @@ class TLSLayer(TLSConnection):
         except ssl.SSLError as problem:
             raise ConnectionAbortedError(f"TLS failed: {problem.reason or problem}") from problem
 
+    def keep_ticket(self) -> None:
+        """Keep the ticket for the next connection. It comes behind the handshake, with the server's first words; and
+        to take it takes longer than all of them, so that this is done when the connection ends.
+        """
+        tickets, self._tickets = self._tickets, None
+        if tickets is None or tickets.closed or self.resumed or self._object.version() != "TLSv1.3":
+            return
+        session, expires = self._object.session, self._expires(self._fingerprint())
+        if session is None or not session.has_ticket or expires is None or not self._is_verified():
+            return
+        seconds = min(HOUR, expires - time())
+        tickets.keep(self._object.context, self._name or "", Ticket(session, self._began + seconds))
+
 
 def server_name(tls: TLS, host: str) -> str:
     """The name to ask for and to expect in the certificate. Raises `TLSError` for what can be none."""
@@ -179,6 +225,17 @@ def shown_certificate(talk: ssl.SSLObject | ssl.SSLSocket) -> bytes | None:
 def _showing(error: TLSError, certificate: bytes | None) -> TLSError:
     error.certificate_sha256 = _sha256(certificate)
     return error
+
+
+def _unix_time(text: str) -> float:
+    """The time that OpenSSL writes like ``Jan  5 09:34:43 2028 GMT``. What `ssl` has for it loads `strptime`, 5 ms."""
+    month, day, clock, year, _ = text.split()
+    number = "JanFebMarAprMayJunJulAugSepOctNovDec".index(month) // 3 + 1
+    # Days since the beginning of March of the year 0, in which a leap day comes last.
+    years = int(year) - (number < 3)
+    days = years * 365 + years // 4 - years // 100 + years // 400 + (153 * ((number + 9) % 12) + 2) // 5 + int(day) - 1
+    hour, minute, second = map(int, clock.split(":"))
+    return (days - 719468) * 86400.0 + hour * 3600 + minute * 60 + second
 
 
 def _sha256(certificate: bytes | None) -> str:

@@ -12,16 +12,17 @@ import trio
 from mailwright.drivers import sync
 from mailwright.drivers.conduct import answer_of, driven
 from mailwright.drivers.needs import Resolve, Wait
-from mailwright.drivers.sync import perform, waits
-from mailwright.steps import Ask, DeadlinePassed, Together
+from mailwright.drivers.sync import PERFORMERS, received, socket_of, waits
+from mailwright.steps import Ask, Attend, DeadlinePassed, Together
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from typing import Any, TypeVar
+    from typing import Any, Literal, TypeVar
 
     from mailwright.drivers.needs import Need, Waiting
-    from mailwright.steps import Plan, Step
+    from mailwright.drivers.sync import Performer
+    from mailwright.steps import Plan
 
     T = TypeVar("T")
     Watch = tuple[Callable[[socket.socket], Awaitable[None]], socket.socket]
@@ -35,25 +36,36 @@ class Link(sync.Link):
     def __init__(self, sock: socket.socket | None = None) -> None:
         super().__init__(sock, trio.current_time)
 
-    def close(self) -> None:
-        """Close the socket; never fails."""
-        if self.sock is not None:
+    def close(self, how: Literal["close", "end", "reset"] = "close") -> None:
+        """Close the socket, or do what `Close` says of the other ways; never fails."""
+        if self.sock is not None and how != "end":
             with suppress(RuntimeError):  # outside of Trio nobody can be waiting for it
                 trio.lowlevel.notify_closing(self.sock)
-        super().close()
+        super().close(how)
 
 
 async def run(plan: Plan[T], link: Link) -> T:
     """Perform the plan over `link` and give its result, or raise its error. Cancelling ends the plan; close
     the link then.
     """
-    return await driven(waits(plan, link, _perform), lambda need: _meet(need, link))
+    return await driven(waits(plan, link, _PERFORMERS), lambda need: _meet(need, link))
 
 
-def _perform(step: Step[Any], link: sync.Link) -> Waiting[Any]:
-    if isinstance(step, Together):
-        return (yield step)
-    return (yield from perform(step, link))
+def _passed_on(step: Together, _: sync.Link) -> Waiting[Any]:
+    return (yield step)
+
+
+def _attend(step: Attend, link: sync.Link) -> Waiting[bytes | None]:
+    sock = socket_of(link)
+    while (yield step):
+        try:
+            return received(sock)
+        except BlockingIOError:
+            pass
+    return None
+
+
+_PERFORMERS: dict[type, Performer] = {**PERFORMERS, Together: _passed_on, Attend: _attend}
 
 
 async def _meet(need: Need, link: Link) -> Any:
@@ -63,6 +75,8 @@ async def _meet(need: Need, link: Link) -> Any:
         return await _answer(need, link)
     if isinstance(need, Resolve):
         return await _resolve(need)
+    if isinstance(need, Attend):
+        return await _attended(need, link)
     return await _together(need, link)
 
 
@@ -77,6 +91,29 @@ async def _wait(need: Wait) -> tuple[socket.socket, ...]:
         except trio.ClosedResourceError:
             raise ConnectionAbortedError("the connection was closed") from None
     return tuple(ready)
+
+
+async def _attended(need: Attend, link: Link) -> bool:
+    """Whether there is something to read; false when the act is done."""
+    heard, until = False, link.until(need.timeout)
+    with trio.move_on_at(until) as scope:
+        async with _nursery() as nursery:
+
+            async def listen() -> None:
+                nonlocal heard
+                try:
+                    await trio.lowlevel.wait_readable(socket_of(link))
+                except trio.ClosedResourceError:
+                    raise ConnectionAbortedError("the connection was closed") from None
+                heard = True
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(listen)
+            await answer_of(Ask(need.act), _in_thread)
+            nursery.cancel_scope.cancel()
+    if scope.cancelled_caught:
+        raise DeadlinePassed if until == link.deadline else TimeoutError
+    return heard
 
 
 async def _first(watched: list[Watch], ready: dict[socket.socket, None]) -> None:

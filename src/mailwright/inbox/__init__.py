@@ -7,8 +7,9 @@
             mailer.send(message)
         assert inbox.wait(to="ada@example.org").message.subject == "Hello"
 
-`mailbox` keeps what came, `certificate` makes TLS possible, `listening` is the socket and its thread; what
-is said to a client is in `mailwright.smtp.receiving`.
+`store` keeps what came, and finds it again (`search`); `waiting` says what a test waits for; `certificate` makes TLS
+possible; `listening` is the socket and its thread, and `intake` the way from there into the store. What is said to a
+client is in `mailwright.smtp.receiving`.
 """
 
 from __future__ import annotations
@@ -16,10 +17,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
+from mailwright.drivers.serving import clock
 from mailwright.inbox.certificate import issue
+from mailwright.inbox.faults import Faults
+from mailwright.inbox.intake import Intake
 from mailwright.inbox.listening import LOOPBACK, Listener, PrivateFile
-from mailwright.inbox.mailbox import Mailbox, Search, Wanted
 from mailwright.inbox.manners import hosts_of, rules_as
+from mailwright.inbox.spool import Spool
+from mailwright.inbox.store import Look, Store
+from mailwright.inbox.waiting import Wanted, in_vain, unexpected
 from mailwright.smtp.receiving import Received, Rules, Storage, receive
 from mailwright.words.errors import ConfigError, MissingExtra
 from mailwright.words.secret import Secret
@@ -27,10 +33,12 @@ from mailwright.words.server import TLS, Login, Server
 from mailwright.words.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+    from os import PathLike
     from types import TracebackType
     from typing import Self
 
+    from mailwright.smtp.receiving.visit import Decision
     from mailwright.steps import Plan
     from mailwright.words.address import Address
     from mailwright.words.reply import Reply
@@ -54,7 +62,8 @@ class Inbox:
     a `Reply` of 4yz or 5yz from it refuses the message. `rules`: everything else that a server can offer or
     limit. `speaks_as`: a service whose offers, words and refusals it takes on, such as ``"gmail"`` (see
     `mailwright.inbox.manners`); it then lets in nobody but `login`. `port`: 0 for a free one. At most `limit`
-    messages and `size_limit` octets are kept; the oldest make room.
+    messages and `size_limit` octets are kept; the oldest make room. `save`: a file in which they are kept, across
+    runs too; a sender is then told that a message was taken when it is in there.
 
     For use in a ``with`` or ``async with`` block, or between `open()` and `close()`. Raises `MissingExtra`
     and `ConfigError`.
@@ -73,11 +82,13 @@ class Inbox:
         port: int = 0,
         limit: int = 10_000,
         size_limit: int = 256 << 20,
+        save: str | PathLike[str] | None = None,
     ) -> None:
         if security not in ("starttls", "tls"):
             raise ConfigError(f"security={security!r} is not known.", "Use starttls or tls; tls=False for none.")
         self.notice = ""
-        self.problem: Exception | None = None  # what `answer` raised last
+        self.faults = Faults()  # what goes wrong on request
+        self._problem: Exception | None = None
         self._login = Login(*login) if isinstance(login, tuple) else login
         self._tls = tls
         self._security: Literal["starttls", "tls"] = security
@@ -91,8 +102,11 @@ class Inbox:
             self._rules = replace(self._rules, accounts=(self._login,), login_required=True)
         self._answer = answer
         self._port = port
-        self._mailbox = Mailbox(limit, size_limit)
-        self._storage = Storage(size_limit)
+        self._limits = limit, size_limit
+        self._save = None if save is None else str(save)
+        self._store: Store | None = None
+        self._intake: Intake | None = None
+        self._storage = Storage(max(size_limit, self._rules.size), Spool)
         self._authority: PrivateFile | None = None
         self._listener: Listener | None = None
         self._server: Server | None = None
@@ -103,6 +117,8 @@ class Inbox:
         """Begin to listen. Takes some milliseconds, with TLS some tens of them."""
         if self._listener is not None:
             return self
+        store = self.store
+        self._intake = Intake(store) if store.path is not None else None
         rules = self._with_tls()
         listener = Listener(lambda peer: self._plan(rules, peer))
         try:
@@ -120,13 +136,16 @@ class Inbox:
         return self
 
     def close(self) -> None:
-        """Stop listening and end the thread. What was received can still be read."""
+        """Stop listening and end the thread. What was received can still be read; where it was saved, from its file."""
         listener, self._listener, self._server = self._listener, None, None
         if listener is not None:
             listener.stop()
         authority, self._authority = self._authority, None
         if authority is not None:
             authority.remove()
+        if self._store is not None and self._save is not None:
+            self._store.close()
+            self._store = self._intake = None
 
     def __enter__(self) -> Self:
         return self.open()
@@ -176,18 +195,33 @@ class Inbox:
     # What came.
 
     @property
+    def store(self) -> Store:
+        """Where the messages are: to list, search, mark and delete them. With `save` it is there while the inbox is
+        open, or until `close`.
+        """
+        if self._store is None:
+            limit, size_limit = self._limits
+            self._store = Store.open(self._save, limit=limit, size_limit=size_limit)
+        return self._store
+
+    @property
     def messages(self) -> tuple[Received, ...]:
         """All messages that are kept, the oldest first."""
-        return self._mailbox.messages
+        return tuple(self.store.messages())
 
     @property
     def dropped(self) -> int:
         """How many messages had to make room for newer ones."""
-        return self._mailbox.dropped
+        return self.store.dropped
+
+    @property
+    def problem(self) -> Exception | None:
+        """What `answer` raised last, or what kept a message out of the store."""
+        return self._problem or (self._intake.problem if self._intake is not None else None)
 
     def clear(self) -> None:
         """Throw all messages away."""
-        self._mailbox.clear()
+        self.store.delete()
 
     def wait(
         self,
@@ -195,16 +229,19 @@ class Inbox:
         subject: str | None = None,
         sender: str | Address | None = None,
         timeout: float = 5.0,
+        *,
+        contains: str | None = None,
     ) -> Received:
         """The first message that fits, among those which are there and those which arrive within `timeout`
         seconds.
 
         `to`: one of the envelope's recipients; `subject`: a part of the subject; `sender`: the envelope's
-        sender, ``""`` for the null one. Raises `Timeout`, which shows what did arrive. Blocks the thread;
+        sender, ``""`` for the null one; `contains`: a part of the text, or of that of the HTML where there is no text
+        (its first 100,000 characters). Raises `Timeout`, which shows what did arrive. Blocks the thread;
         `wait_async` does not.
         """
-        search = Search(self._mailbox, Wanted(to, subject, sender))
-        return self._checked(search, search.wait(timeout), timeout)
+        wanted = Wanted(to, subject, sender, contains)
+        return self._checked(self.store.wait_until(self._look(wanted), timeout), wanted, timeout)
 
     async def wait_async(
         self,
@@ -212,32 +249,75 @@ class Inbox:
         subject: str | None = None,
         sender: str | Address | None = None,
         timeout: float = 5.0,
+        *,
+        contains: str | None = None,
     ) -> Received:
         """The same as `wait` under asyncio and Trio: other tasks go on meanwhile."""
-        search = Search(self._mailbox, Wanted(to, subject, sender))
-        return self._checked(search, await search.wait_async(timeout), timeout)
+        wanted = Wanted(to, subject, sender, contains)
+        return self._checked(await self.store.wait_until_async(self._look(wanted), timeout), wanted, timeout)
 
-    def _checked(self, search: Search, found: Received | None, timeout: float) -> Received:
+    def expect(
+        self,
+        count: int,
+        timeout: float = 5.0,
+        *,
+        to: str | Address | None = None,
+        subject: str | None = None,
+        sender: str | Address | None = None,
+        contains: str | None = None,
+    ) -> tuple[Received, ...]:
+        """The `count` messages that fit, the oldest first, as soon as so many are there. With 0 it waits for the whole
+        `timeout`, to see that none comes.
+
+        Raises `Timeout` when fewer came, and `UnexpectedMail` (an `AssertionError`) when more did; both show what is
+        there.
+        """
+        wanted = Wanted(to, subject, sender, contains)
+        query, store = wanted.query, self.store
+        store.wait_until(lambda: store.count(query) >= max(count, 1) or None, timeout)
+        rows = store.rows_after(0, query, limit=count + 1)
+        if len(rows) < count:
+            raise in_vain(store, wanted, timeout, count) from self.problem
+        if len(rows) > count:
+            raise unexpected(store, wanted, count, store.count(query))
+        found = [store.received(row.id) for row in rows]
+        return tuple([received for received in found if received is not None])
+
+    def _look(self, wanted: Wanted) -> Callable[[], Received | None]:
+        store = self.store
+        look = Look(store, wanted.query)
+
+        def received() -> Received | None:
+            row = look()
+            return None if row is None else store.received(row.id)
+
+        return received
+
+    def _checked(self, found: Received | None, wanted: Wanted, timeout: float) -> Received:
         if found is None:
-            raise search.failed(timeout) from self.problem
+            raise in_vain(self.store, wanted, timeout) from self.problem
         return found
 
     def __repr__(self) -> str:
         where = str(self._server) if self._server else "not open"
-        return f"<Inbox {where}, {len(self.messages)} messages>"
+        count = self._store.count() if self._store is not None else 0
+        return f"<Inbox {where}, {count} messages>"
 
     def _plan(self, rules: Rules, peer: str) -> Plan[None]:
-        return receive(rules, self._deliver, peer, self._storage)
+        return receive(rules, self._deliver, peer, self._storage, self.faults, clock)
 
-    def _deliver(self, received: Received) -> Reply | tuple[Reply | None, ...] | None:
+    def _deliver(self, received: Received) -> Decision | Awaitable[Decision]:
         decision = None
         try:
             if self._answer is not None:
                 decision = self._answer(received)
-            if decision is None or not _refused(decision):
-                self._mailbox.add(received)
+            if decision is not None and _refused(decision):
+                return decision
+            if self._intake is not None:
+                return self._intake.keep(received, decision)
+            self.store.add(received)
         except Exception as problem:
-            self.problem = problem  # it is shown with what `wait` raises
+            self._problem = problem  # it is shown with what `wait` raises
             raise
         return decision
 
@@ -246,6 +326,7 @@ class Inbox:
             return self._rules
         try:
             certificate = issue("localhost", LOOPBACK, *self._hosts)
+            self.faults.certify(certificate.broken)
         except MissingExtra:
             if self._tls:
                 raise

@@ -74,9 +74,12 @@ class Listener:
         server.close()
         for link in tuple(self._links):
             link.close()
+        await asyncio.sleep(0)  # a turn in which they are closed
         # What still runs is cancelled when the runner closes.
 
     async def _serve_client(self, link: Link, peer: str) -> None:
+        if self._stopping is None:
+            return  # it came while the door was closing, and nobody would close it later
         if len(self._links) >= CONNECTIONS:
             await Write(b"421 4.3.2 Too many connections, try again later\r\n", 5.0)
             return

@@ -9,7 +9,7 @@ from mailwright.mailer.delivering import deliver, interrupted
 from mailwright.mailer.loops import running
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
-from mailwright.mailer.preparing import fit, measure
+from mailwright.mailer.preparing import fit, mannered, measure
 from mailwright.mailer.sync import _between_messages, _no_lease
 from mailwright.mailer.tally import Tally
 from mailwright.smtp.ledger import Ledger
@@ -43,7 +43,7 @@ class AsyncMailer:
     def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
         self.server = fit(Server.from_url(server) if isinstance(server, str) else server)
         self.sender = sender
-        self._limits = limits or Limits()
+        self._limits = mannered(limits or Limits(), self.server)
         self._closed = False
         self._counter: _Counter | None = None
 
@@ -88,7 +88,7 @@ class AsyncMailer:
 
     @property
     def limits(self) -> Limits:
-        """How many connections, and how long each is kept."""
+        """How many connections, and how long each is kept; never more than the server's provider is known to take."""
         return self._limits
 
     def counter(self) -> _Counter:
@@ -176,7 +176,7 @@ class _Counter:
         expired = self.pool.expired(now, server)
         lease = self.pool.take(server)
         if lease is None:
-            lease = Lease(self.loop.Link(), Session(server, self.loop.clock), now)
+            lease = self.pool.new(self.loop.Link(), Session(server, self.loop.clock), now)
         lease.session.lock_step = self.pool.lock_step
         lease.session.begin_transcript()
         return lease, expired

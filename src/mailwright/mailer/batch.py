@@ -6,7 +6,9 @@ from itertools import chain, islice
 
 from mailwright.mailer.catching import catch_in, divert
 from mailwright.mailer.dispatch import Dispatch, Lane
+from mailwright.mailer.known import is_known
 from mailwright.mailer.outgoing import outgoing_mail
+from mailwright.mailer.preparing import measure
 from mailwright.smtp.belt import Window
 from mailwright.words.errors import ConfigError, MailError
 
@@ -48,7 +50,7 @@ class Batch:
             )
         self.server = divert(server)
         diverted = str(server) if self.server is not server else ""
-        given = _mails(source, sender)
+        given = _mails(source, sender, server)
         first: list[MailObject | MailError | None] = []
         try:
             first.extend(islice(given, FIRST * limits.size))
@@ -83,12 +85,18 @@ def _failing(problem: Exception) -> Iterator[MailObject | MailError | None]:
     yield None
 
 
-def _mails(source: Iterable[Sendable | None], sender: str | None) -> Iterator[MailObject | MailError | None]:
+def _mails(
+    source: Iterable[Sendable | None], sender: str | None, server: Server
+) -> Iterator[MailObject | MailError | None]:
+    known = is_known(server)
     for message in source:
         if message is None:
             yield None
             continue
         try:
-            yield outgoing_mail(message, None, None, default_sender=sender)
+            mail = outgoing_mail(message, None, None, default_sender=sender)
+            if known:
+                measure(server, mail)
+            yield mail
         except MailError as problem:
             yield problem

@@ -6,7 +6,7 @@ from mailwright.smtp.belt import Belt
 from mailwright.smtp.conveyor import convey
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import is_stale, quit_session
-from mailwright.steps import Ask, Close, Sleep
+from mailwright.steps import Ask, Attend, Close, Sleep
 from mailwright.words.errors import DeliveryError, MailError, ProtocolError
 
 TYPE_CHECKING = False
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from mailwright.mailer.dispatch import Lane
+    from mailwright.smtp.session import Session
 
 OPENINGS = 4  # tries at opening a connection again, the pause doubled after each
 PAUSE = 0.5  # seconds before the second try
+FOREVER = 1e9  # seconds: as long as it takes
 HELD = 0.02  # seconds until a lane looks again whether an older message, on another one, was settled
 
 
-async def carry(lane: Lane, arrival: Callable[[], Awaitable[object]] | None = None) -> None:
+async def carry(lane: Lane, arrival: Callable[[], Awaitable[object]] | None = None, patience: float = FOREVER) -> None:
     """Carry messages until the source has no more; the session is left open for others.
 
-    `arrival` waits for a message of a source that has none at the moment. The error that ends the whole batch is left
-    in the dispatch.
+    `arrival` waits for a message of a source that has none at the moment; after `patience` seconds of that the
+    connection is given up. The error that ends the whole batch is left in the dispatch.
     """
     dispatch, session = lane.dispatch, lane.session
     while not dispatch.over:
         if not lane.wanted():
             if arrival is not None and not dispatch.held_back:
-                await Ask(arrival)
+                await _wait_for(arrival, session, patience)
             elif not dispatch.over:
                 await Sleep(HELD)
             continue
@@ -44,6 +46,23 @@ async def carry(lane: Lane, arrival: Callable[[], Awaitable[object]] | None = No
         await _convey(lane)
         if lane.full:
             await quit_session(session)
+
+
+async def _wait_for(arrival: Callable[[], Awaitable[object]], session: Session, patience: float) -> None:
+    """Until there is a message again. The server is heard meanwhile: it has nothing to say but that it closes."""
+    if not session.open:
+        await Ask(arrival)
+        return
+    try:
+        heard = await Attend(arrival, patience)
+    except TimeoutError:
+        await quit_session(session)
+        return
+    except ConnectionError:
+        heard = b""
+    if heard is not None:
+        session.open = False
+        await Close()
 
 
 async def _convey(lane: Lane) -> None:

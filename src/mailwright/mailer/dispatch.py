@@ -272,6 +272,8 @@ class Lane:
 
     def again(self, loads: list[Load], problem: MailError | None) -> None:
         """These were not begun, or begun in vain: they go over another connection, but not for ever."""
+        if problem is not None:
+            self.window = Window(self.window.most)  # it was too much for that server: as many as in the beginning
         for load in reversed(loads):
             if load.tries >= TRIES and problem is not None:
                 load.error = problem

@@ -103,7 +103,7 @@ async def send_many(
         for lease in await counter.leases(batch.server, batch.connections):
             lane = batch.lane(lease)
             arrival = inlet.arrival() if inlet is not None else None
-            errands.append(loop.Errand(carry(lane, arrival), lease.link, bell.ring))
+            errands.append(loop.Errand(carry(lane, arrival, mailer.limits.idle), lease.link, bell.ring))
         while True:
             ended = all(errand.ended for errand in errands)
             if dispatch.ready and progress is not None:

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Literal
 
+    from mailwright.drivers.tickets import Tickets
     from mailwright.smtp.session import Session
     from mailwright.words.server import Server
 
@@ -30,7 +31,8 @@ class Limits:
     is used.
 
     `window` bounds the messages that `send_many` has in flight on each, where the server offers PIPELINING. They are
-    what is uncertain when a connection breaks. The default suits a server of one's own; a mailbox provider gets less
+    what is uncertain when a connection breaks. The default suits a server of one's own. To the host of a catalogued
+    provider fewer are in flight, and connections and messages stay within its published limits, whatever is said here
     (`mailwright.mailer.preparing`).
     """
 
@@ -69,7 +71,7 @@ class Pool:
     `lock_step`: the server lost count of pipelined commands once, so nothing is pipelined to it any more.
     """
 
-    __slots__ = ("closed", "idle", "limits", "lock_step", "out")
+    __slots__ = ("_resuming", "closed", "idle", "limits", "lock_step", "out")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -77,6 +79,20 @@ class Pool:
         self.out = 0
         self.closed = False
         self.lock_step = False
+        self._resuming: tuple[Server, Tickets] | None = None
+
+    def new(self, link: Any, session: Session, now: float) -> Lease:
+        """A lease over a connection that is still to be made. Over TLS it resumes, where that may be, what another one
+        to the same server, with the same login, began (`mailwright.drivers.tickets`).
+        """
+        lease = Lease(link, session, now)
+        if lease.server.security != "none":
+            if self._resuming is None or not lease.suits(self._resuming[0]):
+                from mailwright.drivers.tickets import Tickets
+
+                self._resuming = (lease.server, Tickets())
+            link.secured.tickets = self._resuming[1]
+        return lease
 
     def expired(self, now: float, server: Server | None = None) -> list[Lease]:
         """Take out the idle leases that must be closed now: the old ones, and one in the way of a lease for
@@ -126,12 +142,15 @@ class Pool:
     def drain(self) -> list[Lease]:
         """Close the pool: take out every idle lease; those that are out are closed when they come back."""
         self.closed = True
+        if self._resuming is not None:
+            self._resuming[1].close()
         idle, self.idle = self.idle, []
         return idle
 
     def forget(self) -> list[Lease]:
         """After a fork: every lease belongs to the parent process and must not be touched but let go."""
         idle, self.idle, self.out = self.idle, [], 0
+        self._resuming = None  # parent and child would show the same ticket
         return idle
 
 

@@ -15,11 +15,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from mailwright.mailer.pool import Limits
     from mailwright.message.mail import MailObject
     from mailwright.providers.found import Found
     from mailwright.providers.preflight import Prepared
+    from mailwright.providers.provider import Provider
     from mailwright.words.address import Address
     from mailwright.words.server import Login, Server
+
+#: Messages in flight on one connection to a server that others share. Nobody publishes such a number. Four hide most of
+#: the way to the server, and what is uncertain when a connection breaks can still be counted on one hand.
+GUEST_WINDOW = 4
 
 
 def overlooked(problem: ConfigError) -> str:
@@ -138,10 +144,9 @@ def ready(server: Server, remarks: Iterable[str] = ()) -> Server:
 
 
 def _checked(server: Server, login: Login) -> tuple[Login, tuple[str, ...]]:
-    from mailwright.providers import catalog
     from mailwright.providers.preflight import check_user, right_password, user_remarks
 
-    provider = catalog.by_host(server.host, login.user)
+    provider = _provider_of(server)
     if provider is None:
         return login, ()
     check_user(provider, server)
@@ -164,20 +169,42 @@ def _refuse_placeholder(login: Login | None) -> None:
         raise ConfigError("The password is a placeholder from an example.", "Write the real one.")
 
 
+def mannered(limits: Limits, server: Server) -> Limits:
+    """`limits`, held to what the server's provider is known to take: connections at a time, messages over one, and a
+    small window, since its servers are shared with others. What is smaller already stays as it is.
+    """
+    provider = _provider_of(server)
+    if provider is None or provider.kind == "local":
+        return limits
+    quota = provider.quota
+    known = {
+        "size": quota and quota.concurrent_connections,
+        "messages": quota and quota.messages_per_connection,
+        "window": GUEST_WINDOW,
+    }
+    less = {name: most for name, most in known.items() if most and most < getattr(limits, name)}
+    return replace(limits, **less) if less else limits
+
+
 def measure(server: Server, mail: MailObject) -> None:
     """Hold a message against the limits of the server's provider, if they are known. Warns of what may be refused;
     raises `MessageError` for what surely is. Nothing was connected then.
     """
-    if not is_known(server):
-        return
-    from mailwright.providers import catalog
-    from mailwright.providers.preflight import mail_remarks
-
-    user = server.login.user if server.login else ""
-    provider = catalog.by_host(server.host, user)
+    provider = _provider_of(server)
     if provider is not None and (provider.quota or provider.from_rule):
+        from mailwright.providers.preflight import mail_remarks
+
+        user = server.login.user if server.login else ""
         size, recipients = mail.content_for(True).size, len(mail.envelope.recipients)
         warn_of(mail_remarks(provider, size, recipients, mail.envelope.reverse_path, user))
+
+
+def _provider_of(server: Server) -> Provider | None:
+    if not is_known(server):
+        return None
+    from mailwright.providers import catalog
+
+    return catalog.by_host(server.host, server.login.user if server.login else "")
 
 
 def warn_of(remarks: Iterable[str]) -> None:

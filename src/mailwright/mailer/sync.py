@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import threading
 from time import monotonic
 
+from mailwright.drivers.turnstile import Turnstile
 from mailwright.mailer.pool import Lease, Limits, Pool, check_policy
-from mailwright.mailer.preparing import fit, measure
+from mailwright.mailer.preparing import fit, mannered, measure
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
 
@@ -41,8 +41,8 @@ class Mailer:
     def __init__(self, server: Server | str, *, limits: Limits | None = None, sender: str | None = None) -> None:
         self.server = fit(Server.from_url(server) if isinstance(server, str) else server)
         self.sender = sender
-        self._pool = Pool(limits or Limits())
-        self._freed = threading.Condition()
+        self._pool = Pool(mannered(limits or Limits(), self.server))
+        self._freed = Turnstile()
         self._process = os.getpid()
 
     def send(
@@ -139,9 +139,9 @@ class Mailer:
             if not free or (total and monotonic() >= began + total):
                 raise _no_lease(server, pool.limits.size)
             now = monotonic()
-            new = None if pool.idle else _new_lease(server, now)
+            new = None if pool.idle else _new_lease(pool, server, now)
             expired = pool.expired(now, server)
-            lease = pool.take(server) or new or _new_lease(server, now)
+            lease = pool.take(server) or new or _new_lease(pool, server, now)
         lease.session.lock_step = pool.lock_step
         lease.session.begin_transcript()
         return lease, expired
@@ -155,7 +155,7 @@ class Mailer:
 
     @property
     def limits(self) -> Limits:
-        """How many connections, and how long each is kept."""
+        """How many connections, and how long each is kept; never more than the server's provider is known to take."""
         return self._pool.limits
 
     def leases(self, server: Server, count: int) -> list[Lease]:
@@ -164,7 +164,7 @@ class Mailer:
         leases = [lease]
         with self._freed:
             while len(leases) < count and not self._pool.full:
-                leases.append(self._pool.take(server) or _new_lease(server, monotonic()))
+                leases.append(self._pool.take(server) or _new_lease(self._pool, server, monotonic()))
         for one in leases:
             one.session.lock_step = self._pool.lock_step
         _say_goodbye(expired, monotonic())
@@ -180,7 +180,7 @@ class Mailer:
         if os.getpid() != self._process:
             # The sockets are the parent's: a word from here would land in the middle of its talk.
             self._process = os.getpid()
-            self._freed = threading.Condition()
+            self._freed = Turnstile()
             for lease in self._pool.forget():
                 lease.link.abandon()
 
@@ -213,11 +213,11 @@ def _between_messages(lease: Lease) -> bool:
     return bool(lease.session.open and lease.session.phase == READY)
 
 
-def _new_lease(server: Server, now: float) -> Lease:
+def _new_lease(pool: Pool, server: Server, now: float) -> Lease:
     from mailwright.drivers.sync import Link
     from mailwright.smtp.session import Session
 
-    return Lease(Link(), Session(server, monotonic), now)
+    return pool.new(Link(), Session(server, monotonic), now)
 
 
 def _say_goodbye(leases: list[Lease], deadline: float | None = None) -> None:

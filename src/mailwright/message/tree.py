@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Head = tuple[str, tuple[str, ...]]
 
 _WORTH_KEEPING = 1 << 12  # characters of a body; to encode a shorter one costs little more than to look for it
-_TYPE = "Content-Type"
+_TYPE, _ENCODING = "Content-Type", "Content-Transfer-Encoding"
 _HEADS = 100  # heads of parts that are remembered: those of texts, and of files of the same name and type
 
 _openings: dict[Head, bytes] = {}
@@ -65,13 +65,17 @@ class Part:
 class Multipart:
     """A branch: its children in order, between boundaries that derive from `mark`."""
 
-    __slots__ = ("children", "subtype")
-
-    names = (_TYPE,)
+    __slots__ = ("children", "encoding", "subtype")
 
     def __init__(self, subtype: str, children: Sequence[Part | Multipart]) -> None:
         self.subtype = subtype
         self.children = children
+        self.encoding: str = "8bit" if any(child.encoding == "8bit" for child in children) else "7bit"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the Content fields."""
+        return (_TYPE, _ENCODING) if self.encoding == "8bit" else (_TYPE,)
 
     def boundary(self, mark: str) -> str:
         """No two levels have the same one, and "=_" never occurs in quoted-printable or base64."""
@@ -81,7 +85,9 @@ class Multipart:
         """The Content fields."""
         # RFC 2387 §3.1: related says what its root is.
         root = '; type="text/html"' if self.subtype == "related" else ""
-        return f'Content-Type: multipart/{self.subtype}{root};\r\n boundary="{self.boundary(mark)}"\r\n'
+        # RFC 2045 §6.4: what holds a part with 8 bits says so itself; without the field it would be 7bit.
+        wide = "Content-Transfer-Encoding: 8bit\r\n" if self.encoding == "8bit" else ""
+        return f'Content-Type: multipart/{self.subtype}{root};\r\n boundary="{self.boundary(mark)}"\r\n{wide}'
 
     def opening(self, mark: str) -> bytes:
         """The Content fields in octets, checked, and the empty line behind them."""

@@ -53,19 +53,22 @@ class Window:
     """How much may be under way: `size` messages, and `octets` of content unless one message alone has more.
 
     Begins with `first`, doubles with each whole window answered without a temporary refusal up to `most`, and
-    halves at each: a server that says 4yz has enough to do.
+    halves at each: a server that says 4yz has enough to do. It halves as well at the second message in a row that
+    nobody was to get, and at each behind it: many servers count those and hang up after some ten (Postfix: 421 after 20
+    errors), and the fewer are in flight then, the fewer are in doubt.
     """
 
-    __slots__ = ("_clean", "most", "octets", "size")
+    __slots__ = ("_clean", "_vain", "most", "octets", "size")
 
     def __init__(self, most: int = 64, first: int = 4, octets: int = 4 << 20) -> None:
         self.most, self.octets = most, octets
         self.size = min(first, most)
-        self._clean = 0
+        self._clean = self._vain = 0
 
-    def answered(self, temporary: bool) -> None:
-        """One message was answered."""
-        if temporary:
+    def answered(self, temporary: bool, vain: bool = False) -> None:
+        """One message was answered; `vain`: nobody gets it."""
+        self._vain = self._vain + 1 if vain else 0
+        if temporary or self._vain > 1:
             self.size, self._clean = max(1, self.size // 2), 0
             return
         self._clean += 1
@@ -140,9 +143,8 @@ class Belt:
     """
 
     __slots__ = (
-        "_confirmed", "_heard", "_large", "_lmtp", "_sent", "_terms", "_words", "chunks", "feed", "made", "outgoing", "session",
-        "taken",
-        "under_way", "window",
+        "_confirmed", "_heard", "_large", "_lmtp", "_parting", "_sent", "_terms", "_words", "chunks", "feed", "made",
+        "outgoing", "session", "taken", "under_way", "window",
     )  # fmt: skip
 
     def __init__(self, session: Session, feed: Feed, window: Window) -> None:
@@ -153,6 +155,7 @@ class Belt:
         self._large = True  # so was the last message: then one is taken at a time
         self._terms = Terms(session)
         self._lmtp = session.server.protocol == "lmtp"
+        self._parting: Reply | None = None  # a no to RSET: nothing but the end may follow
         self._words: Reply | None = None  # what this server answers to RSET, as soon as it was
         self._heard: Reply | None = None  # heard twice,
         self._confirmed: Sequence[Reply] = ()  # and what it answered to a message that this confirmed
@@ -214,6 +217,8 @@ class Belt:
         under_way, brisk = self.under_way, self.chunks and not self._lmtp
         while at < count:
             load = under_way[0] if under_way else None
+            if self._parting is not None:
+                raise out_of_step(self.session, self._parting)
             if load is None or handed <= load.begin or replies[at].code == SERVICE_CLOSING:
                 raise self._unasked(replies[at])
             if brisk and not load.place and handed >= load.end:
@@ -273,11 +278,19 @@ class Belt:
 
     def _reset(self, load: Load, reply: Reply) -> None:
         if reply != self._words:
-            raise out_of_step(self.session, reply)
+            if reply.ok or reply.intermediate:
+                raise out_of_step(self.session, reply)
+            # Nobody may refuse RSET (RFC 5321 §4.3.2): Exim's 554 to it means that it hangs up. If it says more all the
+            # same, the count is wrong; see `hear`.
+            load.place, load.replies = load.place - 1, load.replies[:-1]
+            self._parting = reply
+            return
         self.under_way.popleft()
-        self.window.answered(any(one.temporary for one in load.replies))
         self._confirmed = load.replies
-        if load.final is not None and load.welcome:
+        taken = load.final is not None and load.welcome
+        vain = not taken and not load.ledger.with_fate("accepted")
+        self.window.answered(any(one.temporary for one in load.replies), vain)
+        if load.final is not None and taken:
             self.feed.accepted(load, load.final)
         else:
             self.feed.settle(load)
@@ -336,6 +349,7 @@ class Belt:
         that RSET did not confirm.
         """
         closing = isinstance(error, DeliveryError) and error.reply is not None and error.reply.code == SERVICE_CLOSING
+        closing = closing or (isinstance(error, ConnectionLost) and self._parting is not None)
         lost_step = isinstance(error, ProtocolError)
         miscounted = lost_step or isinstance(error, Timeout)  # who does not answer RSET owes a reply
         again: list[Load] = []

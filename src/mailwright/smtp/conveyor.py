@@ -178,12 +178,16 @@ async def _listen(belt: Belt) -> None:
     final = oldest.place > len(oldest.recipients) and not oldest.done
     session.phase = phases.FINAL if final else phases.MAIL
     seconds = session.server.timeouts.final if final else session.server.timeouts.reply
-    place, until = oldest.place, await Clock() + seconds
-    left = seconds
-    while belt.under_way and belt.under_way[0] is oldest and oldest.place == place:
+    place, left, until = oldest.place, seconds, 0.0
+    while True:
         session.replies.feed(await receive(session, left, seconds))
         belt.hear()
-        left = until - await Clock()
+        if not belt.under_way or belt.under_way[0] is not oldest or oldest.place != place:
+            return
+        # It trickles: as in `read_reply`, what began in time must be whole within as much again.
+        now = await Clock()
+        until = until or now + seconds
+        left = until - now
 
 
 async def _in_lock_step(belt: Belt) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from mailwright.words.remember import remember
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailwright.words.reply import Reply
+
+
+KEPT = 32  # replies whose meaning is kept: a server says the same to every connection
+
+_read: dict[tuple[str, ...], Features] = {}
 
 
 @value
@@ -57,6 +63,10 @@ class Features:
 
 def features_of(reply: Reply) -> Features:
     """Read the reply to EHLO: keywords in any case, stray blanks, and the old form ``AUTH=LOGIN PLAIN``."""
+    return _read.get(reply.lines) or remember(_read, KEPT, reply.lines, _features_in(reply))
+
+
+def _features_in(reply: Reply) -> Features:
     keywords: list[tuple[str, tuple[str, ...]]] = []
     for line in reply.lines[1:]:
         words = line.replace("=", " ", 1).split() if line.lstrip().upper().startswith("AUTH=") else line.split()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.refusals import refusal_advice
 from mailwright.smtp.session import command, read_reply, say_hello
-from mailwright.steps import Connect, Read, StartTLS
+from mailwright.steps import Connect, NotResumed, Read, StartTLS
 from mailwright.words.errors import (
     ConfigError,
     ConnectError,
@@ -38,6 +38,14 @@ async def open_session(session: Session) -> None:
     """Make `session` ready for mail, with its server's security and login. Raises a `DeliveryError` that
     names the phase.
     """
+    try:
+        await _open(session)
+    except NotResumed:
+        session.transcript.note("*", "the earlier TLS session was not resumed; beginning anew")
+        await _open(session)
+
+
+async def _open(session: Session) -> None:
     session.reset()
     await reach(session)
     server = session.server
@@ -130,6 +138,9 @@ async def secure(session: Session) -> None:
     except TimeoutError as problem:
         session.open = False
         raise phases.timed_out(session, server.timeouts.connect, problem) from None
+    except NotResumed:
+        session.open = False
+        raise
     except ConnectionError as problem:
         session.open = False
         raise phases.connection_lost(session) from problem

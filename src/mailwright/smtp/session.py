@@ -157,8 +157,11 @@ async def last_words(session: Session) -> None:
 
 
 async def read_reply(session: Session, timeout: float) -> Reply:
-    """The next reply, whole within `timeout`: a server that says one octet now and then can't hold us for ever."""
-    until: float | None = None
+    """The next reply. It begins within `timeout` and is whole within as much again: a server that says one octet now
+    and then can't hold us for ever.
+    """
+    left, until = timeout, 0.0
+    begun = False
     while True:
         try:
             reply = session.replies.next()
@@ -170,9 +173,12 @@ async def read_reply(session: Session, timeout: float) -> Reply:
             if reply.code == SERVICE_CLOSING:
                 session.open = False
             return reply
-        now = await Clock()
-        until = now + timeout if until is None else until
-        session.replies.feed(await receive(session, until - now, timeout))
+        if begun:  # most replies come in one piece, and need no clock
+            now = await Clock()
+            until = until or now + timeout
+            left = until - now
+        session.replies.feed(await receive(session, left, timeout))
+        begun = True
 
 
 def _protocol_error(session: Session, problem: ProtocolError) -> DeliveryError:

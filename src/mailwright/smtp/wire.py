@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from mailwright.message.transfer import ends_in_crlf
 from mailwright.words.errors import MessageError, ProtocolError
+from mailwright.words.remember import remember
 from mailwright.words.reply import Reply, visible
 
 TYPE_CHECKING = False
@@ -23,8 +24,11 @@ REPLY_LIMIT = 65536  # octets of one reply
 REPLY_LINES_LIMIT = 500  # lines of one reply: the longest EHLO seen has some 30
 KNOWN_LIMIT = 64  # lines that are kept because they may be said again,
 KNOWN_LENGTH = 200  # of at most so many octets
+KEPT_LIMIT = 32  # replies of several lines, those to EHLO above all, that are kept for the next connection,
+KEPT_LENGTH = 1000  # of at most so many octets
 UNREAD_LIMIT = 1 << 20  # octets that arrived and nobody asked for: a whole flight of long replies has fewer
 
+_kept: dict[bytes, Reply] = {}
 _FORBIDDEN = bytes(range(32)) + b"\x7f"
 
 
@@ -124,6 +128,8 @@ class ReplyReader:
 
     __slots__ = ("_buffer", "_code", "_known", "_lines", "_problem", "_ready", "_size")
 
+    keeps = True  # whether the octets of a whole reply decide what is read from them
+
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._code = b""
@@ -200,6 +206,10 @@ class ReplyReader:
 
     def _cut(self) -> Reply | None:
         buffer = self._buffer
+        whole = bytes(buffer) if self.keeps and not self._lines and len(buffer) <= KEPT_LENGTH else b""
+        if (found := _kept.get(whole)) is not None:
+            buffer.clear()
+            return found
         while True:
             end = buffer.find(b"\n")
             if end < 0 or end >= REPLY_LINE_LIMIT:
@@ -211,6 +221,8 @@ class ReplyReader:
             del buffer[: end + 1]
             reply = self._line(line)
             if reply is not None:
+                if whole and not buffer and len(reply.lines) > 1:
+                    remember(_kept, KEPT_LIMIT, whole, reply)
                 return reply
 
     def _line(self, line: bytes) -> Reply | None:

@@ -18,6 +18,8 @@ class Replies(ReplyReader):
 
     __slots__ = ("lines", "raw")
 
+    keeps = False
+
     def __init__(self) -> None:
         super().__init__()
         #: The last reply: its code, and its lines without code, joined by LF.

@@ -6,6 +6,7 @@ fixture is asked for.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,8 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers known."""
-    config.addinivalue_line("markers", "inbox(**options): how the fixture `inbox` is made, as mailwright.Inbox takes it")
-    config.addinivalue_line("markers", "mail_fault(text): what the fixture `inbox` does wrong, such as 'after_dot drop'")
+    config.addinivalue_line(
+        "markers", "inbox(**options): how the fixture `inbox` is made, as mailwright.Inbox takes it"
+    )
+    config.addinivalue_line(
+        "markers", "mail_fault(text): what the fixture `inbox` does wrong, such as 'rcpt drop times=1'"
+    )
 
 
 @pytest.fixture
@@ -54,8 +59,14 @@ def inbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
     for marker in reversed(list(request.node.iter_markers("inbox"))):  # the nearest has the last word
         options |= marker.kwargs
     with Inbox(**options) as made:
-        for name, text in variables(made).items():
+        wanted = variables(made, os.environ)
+        for name in set(os.environ) - set(wanted):
+            monkeypatch.delenv(name)
+        for name, text in wanted.items():
             monkeypatch.setenv(name, text)
+        for marker in request.node.iter_markers("mail_fault"):
+            for text in marker.args:
+                made.faults.add(text)
         request.node.stash[_INBOX] = made
         yield made
 

@@ -38,7 +38,7 @@ class InboxTestCase(unittest.TestCase):
         """Open the inbox."""
         super().setUp()
         self.inbox = self.enterContext(Inbox(**self.inbox_options))
-        self.enterContext(patch.dict(os.environ, variables(self.inbox)))
+        self.enterContext(patch.dict(os.environ, variables(self.inbox, os.environ), clear=True))
 
     @cached_property
     def mailer(self) -> Mailer:
@@ -61,7 +61,7 @@ class InboxTestCase(unittest.TestCase):
                 told = leave(self.inbox, place, self.id())
             except OSError as problem:
                 told = f"The mail that was caught could not be left: {problem}"
-            print(f"{self.id()}: {told}", file=sys.stderr)
+            sys.stderr.write(f"{self.id()}: {told}\n")
         return result
 
 

@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from mailwright.mailer.environment import FOREIGN, OURS
 from mailwright.words.secret import Secret
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mailwright.inbox import Inbox
 
 
-def variables(inbox: Inbox) -> dict[str, str]:
-    """Environment variables that point a program at an open `inbox`.
+def variables(inbox: Inbox, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Environment variables that point a program at an open `inbox`: the environment `given`, in which no setting of a
+    real server is left, and every name that is known leads here (``MAILWRIGHT_URL``, ``SMTP_HOST``, Django's
+    ``EMAIL_HOST``, Flask-Mail's and Laravel's ``MAIL_SERVER``, Symfony's ``MAILER_DSN`` and their kin). Raises
+    `ConfigError` if the inbox is not open.
 
-    ``MAILWRIGHT_URL`` holds everything, the CA too. ``SMTP_HOST`` and its kin are read by mailwright and by many
-    scripts; ``EMAIL_HOST`` … are Django's names, ``MAIL_SERVER`` … Flask-Mail's and Laravel's, ``MAILER_DSN`` is
-    Symfony's. What is not needed (a user where nobody logs in) is there and empty, so that it hides what the
-    environment says of the real server. Raises `ConfigError` if the inbox is not open.
+    The certificate of an inbox with TLS is trusted by Node.js too (``NODE_EXTRA_CA_CERTS``); other programs are told of
+    it by the ``ca_file`` in ``MAILWRIGHT_URL``.
     """
+    senders = {"SENDER_EMAIL", *(name for name, ours in FOREIGN.items() if ours == "SENDER_EMAIL")}
+    ours = {name: text for name, text in (given or {}).items() if name in senders or name not in (*OURS, *FOREIGN)}
     server = inbox.server
-    user = server.login.user if server.login is not None else ""
-    known = server.login.password if server.login is not None else None
-    password = known.reveal() if isinstance(known, Secret) else ""
-    port = str(server.port)
-    wrapped, upgraded = server.security == "tls", server.security == "starttls"
-    return {
-        "MAILWRIGHT_URL": inbox.url,
-        "SMTP_HOST": server.host, "SMTP_PORT": port, "SMTP_SECURITY": server.security,
-        "SMTP_USER": user, "SMTP_PASSWORD": password, "SMTP_PASSWORD_FILE": "",
-        "EMAIL_HOST": server.host, "EMAIL_PORT": port, "EMAIL_HOST_USER": user, "EMAIL_HOST_PASSWORD": password,
-        "EMAIL_USE_TLS": str(upgraded and bool(user)), "EMAIL_USE_SSL": str(wrapped),
-        "MAIL_SERVER": server.host, "MAIL_HOST": server.host, "MAIL_PORT": port, "MAIL_USERNAME": user,
-        "MAIL_PASSWORD": password, "MAIL_USE_TLS": str(upgraded and bool(user)), "MAIL_USE_SSL": str(wrapped),
-        "MAILER_DSN": _dsn(inbox, user, password),
-    }  # fmt: skip
+    values = {"SMTP_HOST": server.host, "SMTP_PORT": str(server.port), "SMTP_SECURITY": server.security}
+    credentials = ""
+    if server.login is not None and isinstance(server.login.password, Secret):
+        values |= {"SMTP_USER": server.login.user, "SMTP_PASSWORD": server.login.password.reveal()}
+        credentials = f"{quote(server.login.user, safe='')}:{quote(values['SMTP_PASSWORD'], safe='')}@"
+    scheme = "smtps" if server.security == "tls" else "smtp"
+    values["MAILWRIGHT_URL"] = f"{scheme}://{credentials}{server.host}:{server.port}"
+    for name, meaning in FOREIGN.items():
+        if meaning == "SMTP_SECURITY":
+            ours[name] = _flag(name, server.security)
+        elif meaning in values:
+            ours[name] = values[meaning]
+    ours |= values
+    if credentials or server.login is None:
+        ours["MAILWRIGHT_URL"] = inbox.url
+    else:  # a token can't stand in a URL
+        del ours["MAILWRIGHT_URL"]
+    if server.tls.ca_file:
+        ours["NODE_EXTRA_CA_CERTS"] = server.tls.ca_file
+    return ours
 
 
-def _dsn(inbox: Inbox, user: str, password: str) -> str:
-    from urllib.parse import quote
-
-    server = inbox.server
-    userinfo = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user else ""
-    return f"{'smtps' if server.security == 'tls' else 'smtp'}://{userinfo}{server.host}:{server.port}"
+def _flag(name: str, security: str) -> str:
+    """What a variable of another tool says about encryption: TLS means STARTTLS there, and SSL or SECURE means TLS from
+    the first octet; ENCRYPTION has a word for each.
+    """
+    if name.endswith("ENCRYPTION"):
+        return {"starttls": "tls", "tls": "ssl"}.get(security, "null")
+    meant = "tls" if name.endswith(("SSL", "SSL_TLS", "SECURE")) else "starttls"
+    word = str(security == meant)
+    return word.lower() if name.endswith("SECURE") else word

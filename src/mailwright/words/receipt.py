@@ -36,7 +36,8 @@ class Outcome:
 @value
 class TLSFacts:
     """How the connection was secured: protocol version, cipher, and the certificate's SHA-256 in hex; and when a
-    verified certificate `expires` (Unix time).
+    verified certificate `expires` (Unix time). `resumed`: it was verified on an earlier connection of the same mailer,
+    whose session goes on here (RFC 8446 §2.2).
     """
 
     version: str
@@ -44,6 +45,7 @@ class TLSFacts:
     certificate_sha256: str
     verified: bool = True
     expires: float | None = None
+    resumed: bool = False
 
 
 @value

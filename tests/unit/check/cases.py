@@ -311,7 +311,7 @@ def feature_samples() -> dict[str, str]:
     """HTML that uses a feature of the table, for each of its signs."""
     samples = {}
     for row in readers().features:
-        for sign in row.signs:
+        for sign in sorted(row.signs):
             kind, _, name = sign.partition(":")
             key, _, value = name.partition("=")
             samples[f"{row.id} {sign}"] = {

@@ -97,7 +97,9 @@ def in_asyncio(server: Server, limits: Limits, given: list[MailObject]) -> list[
     return receipts
 
 
-def check(given: list[MailObject], receipts: list[Receipt], delivered: list[tuple[str, tuple[str, ...], bytes]]) -> None:
+def check(
+    given: list[MailObject], receipts: list[Receipt], delivered: list[tuple[str, tuple[str, ...], bytes]]
+) -> None:
     for sender, _, content in delivered:
         assert content == bytes(given[int(sender[1:].partition("@")[0])].content_for(True))
     for mail, receipt in zip(given, receipts, strict=False):

@@ -136,6 +136,38 @@ def test_the_environment_is_as_before_afterwards(suite: pytest.Pytester) -> None
     )
 
 
+def test_a_marker_breaks_what_the_inbox_does(suite: pytest.Pytester) -> None:
+    passes(
+        suite,
+        """
+        import pytest
+        from mailwright import Message
+        from mailwright.errors import RecipientsRefused
+
+        @pytest.mark.mail_fault("rcpt reply='450 4.2.0 Try again later' times=1")
+        def test_it(inbox, mailer):
+            message = Message("a@example.org", "b@example.org", "x", ".")
+            with pytest.raises(RecipientsRefused):
+                mailer.send(message)
+            assert mailer.send(message).complete
+        """,
+    )
+
+
+def test_no_setting_of_a_real_server_is_left(suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMAIL_HOST", "smtp.example.com")
+    monkeypatch.setenv("SMTP_PASSWORD_FILE", "nowhere")
+    passes(
+        suite,
+        """
+        import os
+
+        def test_it(inbox):
+            assert os.environ["EMAIL_HOST"] == "127.0.0.1" and "SMTP_PASSWORD_FILE" not in os.environ
+        """,
+    )
+
+
 FAILING = """
 from mailwright import Message
 
@@ -165,7 +197,9 @@ def test_a_failing_test_leaves_its_mail_beside_its_report(suite: pytest.Pytester
     left = sorted((suite.path / "out" / "mail").rglob("*.eml"))
     assert [path.name for path in left] == ["001.eml", "002.eml"]
     assert b"Subject: Invoice" in left[1].read_bytes()
-    result.stdout.fnmatch_lines(["*- mail -*", "2 caught, in *", "001.eml  from <shop@example.org> to ada@example.org*"])
+    result.stdout.fnmatch_lines(
+        ["*- mail -*", "2 caught, in *", "001.eml  from <shop@example.org> to ada@example.org*"]
+    )
 
 
 def test_where_it_is_left_can_be_chosen_and_an_older_run_is_cleared(suite: pytest.Pytester) -> None:

@@ -12,15 +12,18 @@ together, when nothing is left to read.
 
 `rules`: offers and limits. `grammar`: what a client's lines mean. `visit`: what is known of a client.
 `manners`: speaking as a particular service. `answers`: the simple commands. `admission`: AUTH. `content`: DATA and
-BDAT. `received`: what comes out.
+BDAT, and `gathering` where it is kept meanwhile. `received`: what comes out, and `minutes`: what was said. `faults` and
+`mischief`: what goes wrong on request.
 """
 
 from __future__ import annotations
 
+from mailwright.sasl.verify import VERIFIABLE
 from mailwright.smtp.receiving import answers
 from mailwright.smtp.receiving.admission import auth
 from mailwright.smtp.receiving.content import bdat, data
 from mailwright.smtp.receiving.grammar import bad, split_command
+from mailwright.smtp.receiving.mischief import Mischief
 from mailwright.smtp.receiving.received import Received
 from mailwright.smtp.receiving.rules import EXTENSIONS, Rules
 from mailwright.smtp.receiving.visit import FLUSH_SIZE, Storage, Visit
@@ -32,21 +35,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from mailwright.smtp.receiving.faults import Faults
     from mailwright.smtp.receiving.visit import Deliver
     from mailwright.words.server import TLS
 
 __all__ = ["EXTENSIONS", "Received", "Rules", "Storage", "receive"]
 
 
-async def receive(rules: Rules, deliver: Deliver, peer: str = "", storage: Storage | None = None) -> None:
+async def receive(
+    rules: Rules,
+    deliver: Deliver,
+    peer: str = "",
+    storage: Storage | None = None,
+    faults: Faults | None = None,
+    clock: Callable[[], float] | None = None,
+) -> None:
     """Serve one client until it leaves or is shown out; the owner of the link closes it then.
 
     `deliver` is given each message before its sender is told that it was taken, and may refuse it (see
     `Decision` in `visit`); an exception that it raises is told as a 451. `peer` is the client's address,
-    for `Received`. `storage` bounds what all clients together may have in flight. Never raises for what a
-    client does.
+    for `Received`. `storage` bounds what all clients together may have in flight. `faults`: what is to go wrong on
+    request. `clock` gives the seconds of the transcript. Never raises for what a client does.
     """
-    visit = Visit(rules, deliver, peer, storage or Storage())
+    visit = Visit(rules, deliver, peer, storage or Storage(), None if faults is None else Mischief(faults), clock)
     try:
         try:
             await _talk(visit)
@@ -60,15 +71,27 @@ async def receive(rules: Rules, deliver: Deliver, peer: str = "", storage: Stora
 
 
 async def _talk(visit: Visit) -> None:
-    rules = visit.rules
+    rules, mischief = visit.rules, visit.mischief
+    if mischief is not None:
+        await mischief.begins(visit)
     if rules.security == "tls" and rules.tls is not None:
         await _begin_tls(visit, rules.tls)
-    visit.say(Reply(220, (rules.greeting,)))
+    greeting = Reply(220, (rules.greeting,))
+    if mischief is not None:
+        await mischief.greets(visit, greeting)
+    else:
+        visit.say(greeting)
     while not visit.over:
         try:
-            verb, argument = split_command(await visit.line(visit.command_limit))
+            line = await visit.line(visit.command_limit)
+            verb, argument = split_command(line)
             answer = _ANSWERS.get(verb)
-            if answer is not None:
+            if verb == "MAIL":
+                visit.minutes.begin()
+            visit.minutes.note("C", line if verb in _PLAIN else _shown(visit, verb, argument))
+            if mischief is not None and mischief.armed and await mischief.instead(visit, verb, argument):
+                pass
+            elif answer is not None:
                 visit.say(answer(visit, argument))
             elif verb in _ACTS:
                 await _ACTS[verb](visit, argument)
@@ -77,7 +100,19 @@ async def _talk(visit: Visit) -> None:
         except ProtocolError as problem:
             visit.heard()
             visit.say(problem.reply or Reply(500, (f"5.5.2 {problem.what}",)))
+        if mischief is not None and mischief.busy:
+            await mischief.settle(visit)
         await visit.flush(above=FLUSH_SIZE)
+
+
+def _shown(visit: Visit, verb: str, argument: str) -> str:
+    """A command as it may be shown. What a confused client sends behind AUTH may be its password."""
+    if verb == "AUTH":
+        visit.tried_login = True
+        mechanism, blank, _ = argument.partition(" ")
+        known = mechanism.upper() in VERIFIABLE
+        return f"AUTH {mechanism if known else '(not shown)'}{' (secret)' if blank else ''}"
+    return "(not shown: it is no command, and came after AUTH)" if visit.tried_login else f"{verb} {argument}"
 
 
 async def starttls(visit: Visit, argument: str) -> None:
@@ -102,10 +137,13 @@ async def starttls(visit: Visit, argument: str) -> None:
 
 
 async def _begin_tls(visit: Visit, tls: TLS) -> None:
+    if visit.mischief is not None:
+        tls = await visit.mischief.handshake(visit, tls)
     try:
         visit.secured = await StartTLS(tls, "", visit.rules.timeout, server_side=True)
     except TimeoutError:
         raise ConnectionAbortedError("there was no TLS handshake") from None
+    visit.minutes.note("*", f"TLS: {visit.secured.version}, {visit.secured.cipher}")
 
 
 def _help(visit: Visit, argument: str) -> Reply:
@@ -127,6 +165,7 @@ _ANSWERS: dict[str, Callable[[Visit, str], Reply]] = {
     "HELP": _help,
     "QUIT": answers.quit_,
 }
+_PLAIN = frozenset((*_ANSWERS, "STARTTLS", "DATA", "BDAT"))  # shown as they are
 _ACTS: dict[str, Callable[[Visit, str], Awaitable[None]]] = {
     "STARTTLS": starttls,
     "AUTH": auth,

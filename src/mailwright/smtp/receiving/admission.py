@@ -55,6 +55,7 @@ async def auth(visit: Visit, argument: str) -> None:
             break
         visit.say(Reply(334, (b2a_base64(challenge, newline=False).decode(),)))
         line = await visit.line(AUTH_LIMIT)
+        visit.minutes.note("C", "(secret)" if line != "*" else line)
         if line == "*":
             raise bad(501, "5.7.0 The login was cancelled")
         response = _decoded(line)
@@ -67,6 +68,8 @@ async def auth(visit: Visit, argument: str) -> None:
 def _verdict(visit: Visit, mechanism: str, user: str | None) -> Reply:
     """The answer to a login that proved to be that user's, or nobody's."""
     manners = visit.rules.manners
+    if visit.mischief is not None and visit.mischief.verdict is not None:
+        return visit.mischief.verdict
     if manners is None:
         return _WELCOME if user is not None else _WRONG
     account = next((one for one in visit.rules.accounts if one.user == user), None)

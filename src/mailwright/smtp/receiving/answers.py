@@ -85,6 +85,9 @@ def _introduced(visit: Visit, argument: str) -> Reply:
     visit.extended = True
     offered = keywords(visit)
     names = {line.partition(" ")[0] for line in offered}
+    if visit.mischief is not None and visit.mischief.busy:
+        offered = visit.mischief.lied(offered)
+        names -= visit.mischief.feigned
     visit.known = {
         command: frozenset(name for verb, name, brought_by in _PARAMETERS if verb == command and brought_by in names)
         for command in ("MAIL", "RCPT")

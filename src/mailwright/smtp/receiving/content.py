@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailwright.smtp.receiving.gathering import Gathered
 from mailwright.smtp.receiving.grammar import bad, read_number
 from mailwright.smtp.receiving.received import Received
 from mailwright.steps import Ask
@@ -10,6 +11,7 @@ from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailwright.message.source import Source
     from mailwright.smtp.receiving.visit import Decision, Transaction, Visit
 
 #: Octets beyond the limit that are read and thrown away, so that the session stays usable; who sends more
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 256 << 20
 
 _END = b"\r\n.\r\n"
+_PORTION = 1 << 16  # octets that are looked through for the end before what is content goes on
 
 
 class Incoming:
@@ -27,17 +30,18 @@ class Incoming:
     octets are cut into pieces.
     """
 
-    __slots__ = ("_limit", "_octets", "_searched", "crowded", "rest", "size")
+    __slots__ = ("_limit", "_octets", "_searched", "_start", "gathered", "rest", "size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, gathered: Gathered) -> None:
         self._limit = limit
+        self.gathered = gathered
         # The content begins at the beginning of a line, so that a lone dot there ends it: as if a CRLF came
         # before.
         self._octets = bytearray(b"\r\n")
+        self._start = 2  # octets of it that are not the client's
         self._searched = 0
         self.size = 0  # octets that arrived, doubled dots included
         self.rest = b""  # what came behind the end
-        self.crowded = False  # there is no room for it: what arrives is thrown away
 
     def feed(self, data: bytes) -> bool:
         """Take what arrived; true when the end was found."""
@@ -49,43 +53,44 @@ class Incoming:
             if len(octets) > end + len(_END):
                 self.rest = bytes(octets[end + len(_END) :])
             self.size -= len(octets) - end - 2
-            del octets[end + 2 :]
+            self._hand_over(end + 2)
             return True
-        if (self.crowded or self._overflowing) and len(octets) > 4:
-            del octets[:-4]
+        # RFC 1870 §3 does not count doubled dots: a content of nothing but lone dots grows by a third. The
+        # end mark may be among what arrived.
+        if self.size > self._limit + self._limit // 3 + 3:
+            self.gathered.refuse(_too_big(self._limit))
+        if len(octets) > _PORTION or self.gathered.refusal is not None:
+            self._hand_over(_safe_cut(octets))
         self._searched = max(0, len(octets) - 4)
         return False
 
-    @property
-    def _overflowing(self) -> bool:
-        # RFC 1870 §3 does not count doubled dots: a content of nothing but lone dots grows by a third. The
-        # end mark may be among what arrived.
-        return self.size > self._limit + self._limit // 3 + 3
+    def _hand_over(self, count: int) -> None:
+        """The first octets are content, whatever follows."""
+        octets = self._octets
+        if self.gathered.refusal is None and count > self._start:
+            portion = octets[:count]
+            if b"\r\n." in portion:
+                # §4.5.2: the first dot of a line is removed, whatever follows it.
+                portion = portion.replace(b"\r\n.", b"\r\n")
+            self.gathered.add(memoryview(portion)[self._start :])
+            if self.gathered.size > self._limit:
+                self.gathered.refuse(_too_big(self._limit))
+        if count >= self._start:
+            del octets[:count]
+            self._start = 0
 
     @property
     def held(self) -> int:
-        """Octets that it takes in memory."""
-        return len(self._octets)
-
-    def take(self) -> bytes | Reply:
-        """The content with CRLF at its end, doubled dots undone; or why there is none. To be asked once:
-        nothing is held then.
-        """
-        octets, self._octets = self._octets, bytearray()
-        if self.crowded:
-            return _CROWDED
-        if self._overflowing:
-            return _too_big(self._limit)
-        if b"\r\n." in octets:
-            # §4.5.2: the first dot of a line is removed, whatever follows it.
-            octets = octets.replace(b"\r\n.", b"\r\n")
-        return bytes(memoryview(octets)[2:]) if len(octets) - 2 <= self._limit else _too_big(self._limit)
+        """Octets that it takes, wherever they are."""
+        return len(self._octets) + self.gathered.size
 
 
-def has_bare_line_end(content: bytes) -> bool:
-    """True when a CR or LF stands there that is not part of a CRLF."""
-    pairs = content.count(b"\r\n")
-    return content.count(b"\n") != pairs or content.count(b"\r") != pairs
+def _safe_cut(octets: bytearray) -> int:
+    """A place behind which neither the end mark nor a doubled dot is torn apart."""
+    cut = max(0, len(octets) - 4)
+    if octets[cut - 1 : cut] == b"\r":
+        return cut - 1
+    return cut - 2 if octets[cut - 2 : cut] == b"\r\n" else cut
 
 
 async def data(visit: Visit, argument: str) -> None:
@@ -97,17 +102,20 @@ async def data(visit: Visit, argument: str) -> None:
         raise bad(503, "5.5.1 BDAT has begun; go on with it or say RSET")
     visit.say(_GO_ON)
     rules = visit.rules
-    incoming = Incoming(rules.size)
+    gathered = Gathered(visit.storage)
+    incoming = Incoming(rules.size, gathered)
     while not incoming.feed(visit.inflow.take_all()):
         if incoming.size > rules.size + PATIENCE:
             raise _endless(rules.size)
+        if gathered.much:
+            await gathered.put_away()
         if not visit.hold(incoming.held):
-            incoming.crowded = True
+            gathered.refuse(_CROWDED)
         await visit.listen(rules.content_timeout)
     visit.heard()
     visit.inflow.feed(incoming.rest)
     visit.end_transaction()
-    await _finish(visit, transaction, incoming.take())
+    await _finish(visit, transaction, gathered)
 
 
 async def bdat(visit: Visit, argument: str) -> None:
@@ -124,18 +132,15 @@ async def bdat(visit: Visit, argument: str) -> None:
     except ProtocolError:
         await _take_chunk(visit, size, None)
         raise
-    if transaction.chunks is None:
-        transaction.chunks = bytearray()
-    if len(transaction.chunks) + size > visit.rules.size:
-        transaction.refusal = transaction.refusal or _too_big(visit.rules.size)
-    await _take_chunk(visit, size, transaction)
+    gathered = transaction.chunks = transaction.chunks or Gathered(visit.storage)
+    if gathered.size + size > visit.rules.size:
+        gathered.refuse(_too_big(visit.rules.size))
+    await _take_chunk(visit, size, gathered)
     if last:
-        content = transaction.refusal or bytes(transaction.chunks)
         visit.end_transaction()
-        transaction.chunks = None
-        await _finish(visit, transaction, content)
+        await _finish(visit, transaction, gathered)
     else:
-        visit.say(transaction.refusal or Reply(250, (f"2.0.0 {size} octets",)))
+        visit.say(gathered.refusal or Reply(250, (f"2.0.0 {size} octets",)))
 
 
 def _chunk_size(argument: str) -> tuple[int, bool]:
@@ -149,33 +154,31 @@ def _chunk_size(argument: str) -> tuple[int, bool]:
         raise bad(421, f"{problem.what}; goodbye") from None
 
 
-async def _take_chunk(visit: Visit, size: int, transaction: Transaction | None) -> None:
-    """Take the octets of one chunk, and keep them if there is a transaction that has not failed."""
+async def _take_chunk(visit: Visit, size: int, gathered: Gathered | None) -> None:
+    """Take the octets of one chunk, and keep them if they belong to a content that has not failed."""
     while size:
         piece = visit.inflow.take(size)
         size -= len(piece)
-        if transaction is not None and transaction.chunks is not None:
-            transaction.chunks += piece
-            if not transaction.refusal and not visit.hold(len(transaction.chunks)):
-                transaction.refusal = _CROWDED
-            if transaction.refusal:
-                transaction.chunks.clear()
+        if gathered is not None:
+            gathered.add(piece)
+            if gathered.much:
+                await gathered.put_away()
+            if not visit.hold(gathered.size):
+                gathered.refuse(_CROWDED)
         if size:
             await visit.listen(visit.rules.content_timeout)
     visit.heard()
 
 
-async def _finish(visit: Visit, transaction: Transaction, content: bytes | Reply) -> None:
+async def _finish(visit: Visit, transaction: Transaction, gathered: Gathered) -> None:
     """Hand the message outward, and say what became of it: once, or once for each recipient with LMTP (RFC
     2033 §4.2).
     """
     decision: Decision
-    if isinstance(content, Reply):
-        decision = content
-    elif not visit.rules.bare_line_ends and has_bare_line_end(content):
-        decision = Reply(554, ("5.6.0 The content holds a CR or LF that is not part of a CRLF line end",))
-    else:
-        decision = await _handed_over(visit, transaction, content)
+    if gathered.refusal is None and not visit.rules.bare_line_ends and gathered.has_bare_line_end():
+        gathered.refuse(_BARE)
+    content = await gathered.taken()
+    decision = content if isinstance(content, Reply) else await _handed_over(visit, transaction, content)
     if visit.rules.protocol == "lmtp":
         count = len(transaction.recipients)
         each = decision if isinstance(decision, tuple) else (decision,) * count
@@ -185,7 +188,7 @@ async def _finish(visit: Visit, transaction: Transaction, content: bytes | Reply
         visit.say((decision[0] if isinstance(decision, tuple) else decision) or _TAKEN)
 
 
-async def _handed_over(visit: Visit, transaction: Transaction, content: bytes) -> Decision:
+async def _handed_over(visit: Visit, transaction: Transaction, content: bytes | Source) -> Decision:
     received = Received(
         transaction.envelope(),
         content,
@@ -213,6 +216,7 @@ def _endless(limit: int) -> ProtocolError:
     return bad(421, f"4.3.4 The message is far beyond {limit} octets, goodbye")
 
 
+_BARE = Reply(554, ("5.6.0 The content holds a CR or LF that is not part of a CRLF line end",))
 _CROWDED = Reply(452, ("4.3.1 Too much is arriving at once; try again later",))
 _GO_ON = Reply(354, ("Go on, and end with a dot on a line of its own",))
 _TAKEN = Reply(250, ("2.0.0 Taken",))

@@ -7,6 +7,8 @@ bounded before they are kept.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailwright.smtp.wire import COMMAND_LIMIT
 from mailwright.words.address import Address
 from mailwright.words.errors import AddressError, ProtocolError
@@ -140,9 +142,14 @@ def read_address(path: str, utf8: bool, code: str) -> Address:
     if not utf8 and not path.isascii():
         raise bad(553, "5.6.7 An address that is not ASCII needs the parameter SMTPUTF8")
     try:
-        return Address(path)
+        return _address(path)
     except AddressError as problem:
         raise bad(501, f"{code} {problem.what}") from None
+
+
+@lru_cache(256)  # who sends and gets mail in a test does so again and again
+def _address(path: str) -> Address:
+    return Address(path)
 
 
 def read_parameters(text: str, known: frozenset[str]) -> dict[str, str]:

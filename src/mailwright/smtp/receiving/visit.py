@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mailwright.smtp.receiving.grammar import Inflow, bad, read_xtext
+from mailwright.smtp.receiving.minutes import Minutes
 from mailwright.smtp.wire import AUTH_LIMIT, COMMAND_LIMIT
 from mailwright.steps import Clock, Read, Write
 from mailwright.words.envelope import DSN, Envelope
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
 
+    from mailwright.smtp.receiving.gathering import Gathered, Spool
+    from mailwright.smtp.receiving.mischief import Mischief
     from mailwright.smtp.receiving.received import Received
     from mailwright.smtp.receiving.rules import Rules
     from mailwright.words.address import Address
@@ -32,14 +37,13 @@ class Transaction:
     (BDAT).
     """
 
-    __slots__ = ("chunks", "parameters", "recipients", "refusal", "sender")
+    __slots__ = ("chunks", "parameters", "recipients", "sender")
 
     def __init__(self, sender: Address | None, parameters: dict[str, str]) -> None:
         self.sender = sender
         self.parameters = parameters
         self.recipients: list[tuple[Address, dict[str, str]]] = []
-        self.chunks: bytearray | None = None
-        self.refusal: Reply | None = None  # why its chunks are thrown away
+        self.chunks: Gathered | None = None
 
     def addressed(self) -> dict[str, tuple[Address, dict[str, str]]]:
         """The recipients and their parameters by address, each once; who is named twice keeps the first
@@ -66,13 +70,14 @@ class Transaction:
 
 class Storage:
     """Room for content that is still arriving, shared by all clients of one server: `limit` octets, of
-    which `used` are taken.
+    which `used` are taken. `spool` makes a place outside of memory for what is large; without it all is in memory.
     """
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("limit", "spool", "used")
 
-    def __init__(self, limit: int = 256 << 20) -> None:
+    def __init__(self, limit: int = 256 << 20, spool: Callable[[], Spool] | None = None) -> None:
         self.limit = limit
+        self.spool = spool
         self.used = 0
 
 
@@ -80,32 +85,50 @@ class Visit:
     """The state of one connection. `hello` is the name that the client gave; `extended` says that it was in
     EHLO or LHLO.
 
-    `secured` and `login` are what TLS and AUTH brought. `over` ends the visit when everything was said.
+    `secured` and `login` are what TLS and AUTH brought. `over` ends the visit when everything was said. `mischief` is
+    what goes wrong on request, if anything may; `minutes` are what was said.
     """
 
     __slots__ = (
-        "deliver",
         "extended",
         "hello",
         "inflow",
         "known",
         "login",
+        "minutes",
+        "mischief",
         "over",
         "peer",
         "rules",
         "secured",
         "storage",
         "transaction",
+        "tried_login",
+        "_bare",
         "_deadline",
+        "_deliver",
         "_held",
         "_nonsense",
         "_replies",
         "_waited",
     )
 
-    def __init__(self, rules: Rules, deliver: Deliver, peer: str, storage: Storage) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        deliver: Deliver,
+        peer: str,
+        storage: Storage,
+        mischief: Mischief | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self.rules = rules
-        self.deliver = deliver
+        self._deliver = deliver
+        # What a service says is said as it says it.
+        self._bare = rules.manners is None and "ENHANCEDSTATUSCODES" not in rules.extensions
+        self.mischief = mischief
+        self.minutes = Minutes(clock)
+        self.tried_login = False
         self.peer = peer
         self.storage = storage
         self._held = 0
@@ -147,6 +170,14 @@ class Visit:
             raise bad(554, "5.5.1 There is no valid recipient")
         return transaction
 
+    def deliver(self, received: Received) -> Decision | Awaitable[Decision]:
+        """Hand a message outward, what was said about it with it."""
+        self.minutes.note("C", f"({received.size:,} octets of content)")
+        received.transcript = self.minutes.transcript()
+        if self.mischief is not None and self.mischief.armed:
+            return self.mischief.delivered(self, received, self._deliver)
+        return self._deliver(received)
+
     def say(self, reply: Reply) -> None:
         """Answer; the reply leaves with `flush`."""
         if reply.code in _COUNTED:
@@ -155,21 +186,21 @@ class Visit:
                 reply = Reply(421, ("4.7.0 Too many errors, goodbye",))
         if reply.code == 421:
             self.over = True
-        code, last = reply.code, len(reply.lines) - 1
-        ours = self.rules.manners is None  # what a service says is said as it says it
-        bare = ours and "ENHANCEDSTATUSCODES" not in self.rules.extensions and reply.enhanced
-        for number, line in enumerate(reply.lines or ("",)):
-            if not line.isprintable():
-                line = visible(line, 500)
-            if bare:
-                line = line.removeprefix(bare).lstrip()
-            self._replies += f"{code}{'-' if number < last else ' '}{line}\r\n".encode("utf-8", "replace")
+        bare = (self._bare and reply.enhanced) or ""
+        if self.mischief is not None and reply is self.mischief.refusal:
+            bare = ""  # what a fault says is said as it stands
+        lines, octets = _written(reply.code, reply.lines or ("",), bare)
+        for line in lines:
+            self.minutes.note("S", line)
+        self._replies += octets
 
     async def flush(self, above: int = 0) -> None:
         """Hand over what was said, if it is more than `above` octets."""
         if len(self._replies) > above:
             replies = bytes(self._replies)
             self._replies.clear()
+            if self.mischief is not None and self.mischief.busy:
+                return await self.mischief.utter(self, replies)
             try:
                 await Write(replies, self.rules.timeout)
             except TimeoutError:
@@ -196,6 +227,8 @@ class Visit:
         if not data:
             raise ConnectionResetError("the client left")
         self.inflow.feed(data)
+        if self.mischief is not None and self.mischief.busy:
+            await self.mischief.hear(self, len(data))
 
     def heard(self) -> None:
         """A command or content is complete: the next one has the whole time again."""
@@ -214,3 +247,18 @@ class Visit:
     def command_limit(self) -> int:
         """Octets of one command: a token in AUTH may be long (RFC 4954 §4)."""
         return AUTH_LIMIT if self.rules.takes_logins and self.login is None else COMMAND_LIMIT
+
+
+@lru_cache(256)  # a server says the same few things all day
+def _written(code: int, texts: tuple[str, ...], bare: str) -> tuple[tuple[str, ...], bytes]:
+    """The lines of a reply as they may be shown, and its octets; the enhanced status code `bare` is left out."""
+    lines = []
+    for number, text in enumerate(texts):
+        if not text.isprintable():
+            text = visible(text, 500)
+        if bare:
+            text = text.removeprefix(bare).lstrip()
+        lines.append(f"{code}{'-' if number < len(texts) - 1 else ' '}{text}")
+    octets = "".join([f"{line}\r\n" for line in lines]).encode("utf-8", "replace")
+    # A challenge may help to guess a password.
+    return tuple(lines) if code != 334 else ("334 (a challenge, not shown)",), octets

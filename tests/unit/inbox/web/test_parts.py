@@ -1,0 +1,57 @@
+"""Large parts are decoded piece by piece, and come out as if they had been decoded at once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import random
+
+import pytest
+
+from mailwright.inbox.web import parts
+from tests.unit.inbox.web.asking import Client
+
+NOISE = random.Random(4711).randbytes(300_000)
+ENCODED = {
+    "base64": base64.encodebytes(NOISE).replace(b"\n", b"\r\n"),
+    "quoted-printable": binascii.b2a_qp(NOISE, istext=False).replace(b"\n", b"\r\n"),
+    "7bit": (b"0123456789" * 7 + b"\r\n") * 4000,
+    "x-unknown": (b"0123456789" * 7 + b"\r\n") * 4000,
+}
+ODD = {
+    "base64, one line": base64.b64encode(NOISE),
+    "base64, no padding": base64.b64encode(NOISE[:299_999]).rstrip(b"="),
+    "base64, rubbish between": base64.b64encode(NOISE).replace(b"A", b"A*\x00\xe9 "),
+    "base64, a letter too many": base64.b64encode(NOISE) + b"A",
+    "base64, more behind the padding": base64.b64encode(NOISE[:299_999]) + b"AAAA",
+    "base64, nothing": b"\r\n" * 100_000,
+    "quoted-printable, one line": b"x" * 300_000,
+    "quoted-printable, soft line ends": b"abc=\r\n" * 50_000,
+    "quoted-printable, wrong": b"=XY=\r=3" * 50_000,
+}
+
+
+def sent(client: Client, encoding: str, body: bytes) -> int:
+    head = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\none\r\n--x\r\nContent-Transfer-Encoding: "
+    return client.deliver(head + encoding.encode() + b"\r\n\r\n" + body + b"\r\n--x--\r\n")
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+def test_all_encodings(encoding: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "LARGE", 1000)
+    id = sent(client, encoding, ENCODED[encoding])
+    octets = client.ask(f"/m/{id}/part/2").body
+    expected = NOISE if encoding in ("base64", "quoted-printable") else ENCODED[encoding]
+    assert octets.removesuffix(b"\r\n") == expected.removesuffix(b"\r\n")
+    assert client.api(f"/messages/{id}/parts/2").body == octets
+    told = client.api(f"/messages/{id}").json["parts"][-1]
+    assert told["encoding"] == encoding and (encoding != "base64" or told["size"] == len(NOISE))
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_odd_ones_come_out_the_same_either_way(case: str, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = sent(client, case.partition(",")[0], ODD[case].replace(b"\r=", b"="))
+    at_once = client.ask(f"/m/{id}/part/2")
+    monkeypatch.setattr(parts, "LARGE", 1000)
+    piece_by_piece = client.ask(f"/m/{id}/part/2")
+    assert at_once.status == piece_by_piece.status == 200 and at_once.body == piece_by_piece.body

@@ -289,7 +289,7 @@ def test_ends_when_the_tests_are_killed(name: str, tmp_path: Path) -> None:
 # tools/get_servers.py, from a copy whose repository is empty, so that it cannot find anything
 
 
-SERVERS = ["postfix", "dovecot", "npm", "exim", "opensmtpd", "git-email", "php"]
+SERVERS = ["postfix", "dovecot", "npm", "exim", "opensmtpd", "git-email", "chromium", "clients", "nodemailer", "php"]
 
 
 def get_servers(folder: Path, programs: str) -> list[str]:

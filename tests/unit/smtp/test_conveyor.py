@@ -212,19 +212,24 @@ class Whim:
 
 
 class Moody(Whim):
-    """Refuses, pauses, hurries and leaves at random."""
+    """Refuses, pauses, hurries and leaves at random.
+
+    A sloppy one says one reply of each connection twice, or not at all. Who withholds one does not say 421 behind it:
+    to whom it says that instead of its yes, it has said no (RFC 5321 §3.8), and nobody can know better.
+    """
 
     def __init__(self, seed: int, sloppy: bool = False) -> None:
         self.dice = random.Random(seed)
         self.sloppy = sloppy
         self.slips = 0
+        self.withheld = False
         self.rate = self.dice.choice([0.0, 0.01, 0.05])
 
     def leaves(self) -> bool:
         return self.dice.random() < self.rate / 2
 
     def closing(self) -> bool:
-        return self.dice.random() < self.rate / 2
+        return self.dice.random() < self.rate / 2 and not self.withheld
 
     def refusal(self) -> bytes | None:
         if self.dice.random() < self.rate * 2:
@@ -235,12 +240,14 @@ class Moody(Whim):
         return self.dice.random() < self.rate / 5
 
     def begin(self) -> None:
-        self.slips = int(self.sloppy)
+        self.slips, self.withheld = int(self.sloppy), False
 
     def times(self) -> int:
         if self.slips and self.dice.random() < 0.01:
             self.slips = 0
-            return self.dice.choice([0, 2, 2])
+            times = self.dice.choice([0, 2, 2])
+            self.withheld = not times
+            return times
         return 1
 
     def hurried(self) -> bool:

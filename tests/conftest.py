@@ -134,12 +134,18 @@ SLOW = (
 )  # fmt: skip
 
 
+# What takes long and hardly depends on the version of Python: the others leave it out.
+ONCE = ("browser/", "unit/bench/", "unit/check/", "unit/inbox/pages/", "unit/rehearsals/", "unit/providers/")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what is slow, and leaves the drills out unless a `-m` expression names them."""
     for item in items:
         if any(f"/unit/{name}" in item.path.as_posix() for name in SLOW):
             item.add_marker("slow")
+        if any(f"/tests/{name}" in item.path.as_posix() for name in ONCE):
+            item.add_marker("once")
     if "drill" in config.getoption("markexpr"):
         return
     drills = [item for item in items if item.get_closest_marker("drill")]

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,12 +134,16 @@ class Environment:
         """Runs its Python, output shown as it comes."""
         return subprocess.run([self.command("python"), *arguments], cwd=ROOT, env=clean_environ(), text=True)
 
-    def capture(self, *arguments: str, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs its Python and keeps the output. `timeout` in seconds; raises subprocess.TimeoutExpired."""
+    def capture(
+        self, *arguments: str, timeout: float | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs its Python, with these environment variables too, and keeps the output. `timeout` in seconds; raises
+        subprocess.TimeoutExpired.
+        """
         return subprocess.run(
             [self.command("python"), *arguments],
             cwd=ROOT,
-            env=clean_environ(),
+            env=clean_environ() | dict(variables or {}),
             text=True,
             capture_output=True,
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -27,6 +26,9 @@ from environments import (
 )
 
 QUICK = "not real and not env and not drill"
+#: One process for each core. Each must find the tests in the same order, so what depends on hashing is the same in all.
+SIDE_BY_SIDE = ("-n", str(os.cpu_count() or 1), "--dist", "loadfile")
+IN_ONE_ORDER = {"PYTHONHASHSEED": "0"}
 ROOMS = ("smtp", "sasl", "message")  # where a branch without a test is a fault in the making
 CLOSING_LINE = re.compile(r"^=* ?(\d+ [a-z]+.* in [\d.]+s.*?|no tests ran.*?)=*$")
 
@@ -86,9 +88,7 @@ def check(words: list[str]) -> int:
     if not this_round.step("environment", lambda: environment.prepare("test")):
         return 1
     style_and_types(this_round, environment)
-    # Each process must find the tests in the same order, so what depends on hashing is the same in all.
-    processes = ["-n", str(os.cpu_count() or 1), "--dist", "loadfile"]
-    tests = MainTests(environment, ["-m", f"{QUICK} and not slow", "-q", *processes, *words], PYTHONHASHSEED="0")
+    tests = MainTests(environment, ["-m", f"{QUICK} and not slow", "-q", *SIDE_BY_SIDE, *words], **IN_ONE_ORDER)
     this_round.step("unit tests", tests)
     return close(this_round, tests)
 
@@ -101,12 +101,9 @@ def test(words: list[str]) -> int:
     this_round.step("real mail servers", lambda: servers(environment))
     style_and_types(this_round, environment)
     coverage = ["--cov", "--cov-branch", "--cov-report="]
-    tests = MainTests(environment, [*coverage, *words])
-    # The other Pythons run beside this one: together they take as long as it does alone.
-    with ThreadPoolExecutor(1) as beside:
-        waiting = beside.submit(others, this_round, words)
-        this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
-        waiting.result()
+    tests = MainTests(environment, [*coverage, "-q", *SIDE_BY_SIDE, *words], **IN_ONE_ORDER)
+    this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
+    others(this_round, words)
     this_round.step("branch coverage", lambda: branch_coverage(environment))
     this_round.step("audit of constraints.txt", lambda: audit(environment))
     return close(this_round, tests)
@@ -240,7 +237,8 @@ def unit_tests(python: Interpreter, words: list[str]) -> str:
     """The unit tests on that Python, in an environment of its own."""
     environment = Environment(CACHE / f"python{python.name}", python)
     environment.prepare("unit")
-    done = environment.capture(*pytest_words(python.name), "-q", "-m", QUICK, *words)
+    chosen = ("-q", "-m", f"{QUICK} and not once", *SIDE_BY_SIDE)
+    done = environment.capture(*pytest_words(python.name), *chosen, *words, variables=IN_ONE_ORDER)
     if done.returncode:
         last = closing_line(done.stdout)
         raise StepFailed(f"pytest ended with status {done.returncode}: {last}\n{done.stdout}{done.stderr}")

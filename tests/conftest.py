@@ -135,7 +135,10 @@ SLOW = (
 
 
 # What takes long and hardly depends on the version of Python: the others leave it out.
-ONCE = ("browser/", "unit/bench/", "unit/check/", "unit/inbox/pages/", "unit/rehearsals/", "unit/providers/")
+ONCE = (
+    "browser/", "unit/bench/", "unit/check/", "unit/diagnose/", "unit/doctor/", "unit/inbox/", "unit/providers/",
+    "unit/rehearsals/", "unit/settings/", "unit/testing/", "unit/tokens/",
+)  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)

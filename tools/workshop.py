@@ -10,6 +10,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -102,7 +103,11 @@ def test(words: list[str]) -> int:
     style_and_types(this_round, environment)
     coverage = ["--cov", "--cov-branch", "--cov-report="]
     tests = MainTests(environment, [*coverage, "-q", *SIDE_BY_SIDE, *words], **IN_ONE_ORDER)
-    this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
+    # The environments of the other Pythons are got meanwhile: that is waiting for the network more than work.
+    with ThreadPoolExecutor(1) as beside:
+        getting = beside.submit(lambda: [other(python).prepare("unit") for python in other_interpreters()])
+        this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
+        getting.exception()  # it comes again, and is told, where the environment is used
     others(this_round, words)
     this_round.step("branch coverage", lambda: branch_coverage(environment))
     this_round.step("audit of constraints.txt", lambda: audit(environment))
@@ -233,11 +238,16 @@ def others(this_round: Round, words: list[str]) -> None:
         this_round.step(f"unit tests, Python {python.name}", tests, heading=False)
 
 
+def other(python: Interpreter) -> Environment:
+    """The environment of another Python."""
+    return Environment(CACHE / f"python{python.name}", python)
+
+
 def unit_tests(python: Interpreter, words: list[str]) -> str:
-    """The unit tests on that Python, in an environment of its own."""
-    environment = Environment(CACHE / f"python{python.name}", python)
+    """The unit tests on that Python, in an environment of its own, but for those that wait or hardly depend on it."""
+    environment = other(python)
     environment.prepare("unit")
-    chosen = ("-q", "-m", f"{QUICK} and not once", *SIDE_BY_SIDE)
+    chosen = ("-q", "-m", f"{QUICK} and not slow and not once", *SIDE_BY_SIDE)
     done = environment.capture(*pytest_words(python.name), *chosen, *words, variables=IN_ONE_ORDER)
     if done.returncode:
         last = closing_line(done.stdout)

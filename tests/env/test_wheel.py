@@ -189,7 +189,22 @@ def test_an_import_opens_no_socket_and_starts_no_thread(bare: Bare) -> None:
 
 
 # Modules that stand for an extra: whoever names one of them has it.
-FOR_AN_EXTRA = {"mailwright.drivers.trio": "trio", "mailwright.drivers.trio_loop": "trio"}
+FOR_AN_EXTRA = {
+    "mailwright.drivers.trio": "trio",
+    "mailwright.drivers.trio_loop": "trio",
+    "mailwright.inbox.web.answers": "starlette",
+    "mailwright.inbox.web.api": "starlette",
+    "mailwright.inbox.web.app": "starlette",
+    "mailwright.inbox.web.browsing": "starlette",
+    "mailwright.inbox.web.changing": "starlette",
+    "mailwright.inbox.web.downloads": "starlette",
+    "mailwright.inbox.web.live": "starlette",
+    "mailwright.inbox.web.openapi": "starlette",
+    "mailwright.inbox.web.operations": "starlette",
+    "mailwright.inbox.web.patience": "h11",
+    "mailwright.inbox.web.security": "starlette",
+    "mailwright.testing.plugin": "pytest",
+}
 
 
 def test_every_other_module_loads_without_any_extra(bare: Bare) -> None:

@@ -136,8 +136,9 @@ SLOW = (
 
 # What takes long and hardly depends on the version of Python: the others leave it out.
 ONCE = (
-    "browser/", "unit/bench/", "unit/check/", "unit/diagnose/", "unit/doctor/", "unit/inbox/", "unit/providers/",
-    "unit/rehearsals/", "unit/settings/", "unit/testing/", "unit/tokens/",
+    "browser/", "docs/", "test_fault_catalogue", "test_household", "test_tools", "unit/bench/", "unit/check/",
+    "unit/cli/", "unit/diagnose/", "unit/doctor/", "unit/inbox/", "unit/providers/", "unit/rehearsals/",
+    "unit/settings/", "unit/smtp/", "unit/testing/", "unit/tokens/",
 )  # fmt: skip
 
 

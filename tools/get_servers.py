@@ -41,6 +41,14 @@ class DebianServer:
     name: str
     packages: tuple[str, ...]
     why: str
+    brings: str = "lib"
+    """What else is taken of the packages that these need: those whose names this regular expression begins."""
+
+    installed: str = ""
+    """A pattern of files: where one is there, the server is installed and nothing needs to be got."""
+
+    private: bool = True
+    """Whether it runs in a mount namespace of its own, which only root can give it."""
 
     @property
     def folder(self) -> Path:
@@ -48,10 +56,12 @@ class DebianServer:
 
     @property
     def enabling(self) -> str:
-        return f"{'' if is_root() else 'sudo '}python3 tools/get_servers.py {self.name}"
+        return f"{'' if is_root() or not self.private else 'sudo '}python3 tools/get_servers.py {self.name}"
 
     def ready(self) -> bool:
         """`packages.txt` is written last, so it vouches for everything beside it."""
+        if self.installed and any(Path("/").glob(self.installed)):
+            return True
         try:
             lines = (self.folder / "packages.txt").read_text("ascii").splitlines()
         except OSError:
@@ -68,7 +78,7 @@ class DebianServer:
     def obstacle(self) -> str | None:
         if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
             return "this is no Debian system (apt-get and dpkg-deb are needed)"
-        if not is_root():
+        if self.private and not is_root():
             return "only root can run it in a mount namespace of its own"
         return None
 
@@ -102,10 +112,11 @@ class DebianServer:
         return sorted(folder.glob("*.deb"))
 
     def _names(self) -> list[str]:
-        """The packages, and every library that installing them would bring along."""
+        """The packages, and what installing them would bring along: every library, and what `brings` says."""
         command = ["apt-get", "install", "--simulate", "--no-install-recommends", *self.packages]
         planned = re.findall(r"^Inst (\S+)", run(command, REPOSITORY), re.MULTILINE)
-        return [*self.packages, *(name for name in planned if name.startswith("lib"))]
+        brought = (name for name in planned if re.match(self.brings, name) and name not in self.packages)
+        return [*self.packages, *brought]
 
 
 @dataclass(frozen=True)
@@ -157,14 +168,30 @@ SERVERS: tuple[DebianServer | NpmServer, ...] = (
     NpmServer("npm", "smtp-server", "3.21.6", "a server with XOAUTH2"),
     DebianServer("exim", ("exim4-daemon-light",), "a second full server with ideas of its own"),
     DebianServer("opensmtpd", ("opensmtpd",), "a small and strict receiver"),
+    DebianServer(
+        "postgresql",
+        ("postgresql",),
+        "the outbox's database for many machines",
+        brings=r"lib|postgresql-\d+$",
+        installed="usr/lib/postgresql/*/bin/initdb",
+        private=False,
+    ),
     DebianServer("git-email", ("git-email", "libmailtools-perl"), "git send-email calls sendmail"),
     DebianServer(
         "chromium",
         ("chromium", "chromium-common", "fontconfig-config", "fonts-dejavu-core", "fonts-noto-core"),
         "a real browser looks at the inbox's page",
     ),
+    DebianServer("firefox", ("firefox-esr",), "a second engine looks at hostile mail"),
     DebianServer(
         "clients", ("curl", "msmtp", "s-nail", "swaks", "libnet-ssleay-perl"), "other programs send to the inbox"
+    ),
+    DebianServer(
+        "redis",
+        ("redis-server", "redis-tools"),
+        "bench/ measures the outbox beside Celery, which keeps its tasks there",
+        installed="usr/bin/redis-server",
+        private=False,
     ),
     NpmServer("nodemailer", "nodemailer", "10.6.0", "bench/ measures mailwright beside it"),
     DebianServer("php", ("php-cli", "php8.2-cli", "php8.2-common"), "PHP's mail() calls sendmail"),
@@ -228,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if names and server.name not in names:
             continue
         if server.ready():
-            print(f"{server.name}: is there ({shown(server.folder)})")
+            print(f"{server.name}: is there ({shown(server.folder) if server.folder.exists() else 'installed'})")
         elif reason := server.obstacle():
             print(f"{server.name}: not fetched: {reason}; to enable it: {server.enabling}")
         else:

@@ -135,6 +135,7 @@ class Desk:
 
     def __init__(self, inbox: Inbox, site: Site, context: BrowserContext) -> None:
         self.inbox = inbox
+        self.site = site
         self.url = site.url
         self.context = context
         self.ran: list[str] = []

@@ -10,13 +10,14 @@ from tests.unit.inbox.pages.hostile import messages, payloads
 
 VIEWS = ("html", "text", "headers", "parts", "source", "transcript", "checks")
 TOGETHER = 30  # frames of one page
+#: Frames such as the page's own, for a while: what a browser does ahead, it does when it has nothing else to do.
 FRAMES = """({ ids, sandbox }) => Promise.all(ids.map((id) => new Promise((done) => {
   const frame = document.createElement("iframe");
   frame.setAttribute("sandbox", sandbox);
   frame.onload = done;
   frame.src = `/m/${id}/frame`;
   document.body.append(frame);
-}))).then(() => document.querySelectorAll("body > iframe").forEach((frame) => frame.remove()))"""
+}))).then(() => new Promise((done) => setTimeout(done, 600))).then(() => document.querySelectorAll("body > iframe").forEach((frame) => frame.remove()))"""
 
 
 def test_the_watch_sees_scripts_requests_and_connections(desk: Desk, elsewhere: Elsewhere) -> None:

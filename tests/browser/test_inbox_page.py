@@ -225,9 +225,12 @@ def test_everything_works_without_a_script(desk: Desk) -> None:
 def test_a_stream_that_broke_comes_back_by_itself(desk: Desk) -> None:
     page = desk.open()
     page.wait_for_selector("#live.on")
-    page.context.set_offline(True)
+    desk.site.close()
+    page.wait_for_selector("#live:not(.on):text('not connected')")
     desk.send(letters()[0])
-    page.context.set_offline(False)
+    assert page.locator("li.row").count() == 0
+    desk.site.open()  # at the same port
+    page.wait_for_selector("#live.on")
     page.wait_for_selector("li.row >> text=Build 2214")
 
 

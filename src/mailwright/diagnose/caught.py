@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailwright.diagnose.clues import function_named
 from mailwright.diagnose.failure import Failure, phase_named
 from mailwright.diagnose.reading import cleaned, decodings
 from mailwright.words.errors import DeliveryError, MailError
@@ -26,7 +27,6 @@ _PHASES = {
     "SMTPDataError": "data",
     "ContentRefused": "data",
     "SMTPConnectError": "greeting",
-    "SMTPConnectTimeoutError": "connect",
     "SMTPConnectResponseError": "greeting",
     "LoginError": "auth",
     "gaierror": "resolve",
@@ -147,7 +147,6 @@ def _functions(error: BaseException) -> tuple[str, ...]:
     trace = error.__traceback__
     while trace is not None and len(names) < _FRAMES_LIMIT:
         code = trace.tb_frame.f_code
-        in_smtplib = code.co_filename.replace("\\", "/").endswith("/smtplib.py")
-        names.append(f"smtplib.{code.co_name}" if in_smtplib else code.co_name)
+        names.append(function_named(code.co_name, code.co_filename))
         trace = trace.tb_next
     return tuple(names)

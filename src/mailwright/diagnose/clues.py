@@ -52,7 +52,10 @@ _FUNCTIONS = {
     "auth_plain": "auth",
     "auth_login": "auth",
     "auth_cram_md5": "auth",
+    "auth_crammd5": "auth",
+    "auth_xoauth2": "auth",
     "starttls": "starttls",
+    "start_tls": "tls",
     "wrap_socket": "tls",
     "do_handshake": "tls",
     "_create": "tls",
@@ -66,6 +69,7 @@ _FUNCTIONS = {
     "quit": "quit",
     "getaddrinfo": "resolve",
     "create_connection": "connect",
+    "_create_connection": "connect",
     "_get_socket": "connect",
     "connect": "connect",
 }
@@ -73,23 +77,35 @@ _FUNCTIONS = {
 
 def phase_of_functions(functions: Iterable[str]) -> str:
     """The phase in which a program was, by the names of the functions under way (outermost first), as those of
-    `smtplib` are called; empty where they do not tell.
+    `smtplib` and `aiosmtplib` are called; empty where they do not tell.
     """
     read_reply = False
     for name in reversed(list(functions)):
         bare = name.rpartition(".")[2]
         if "actionAUTH" in name or "_handleXOauth2" in name:
             return "auth"
-        if bare in ("getreply", "_read_response"):
+        if bare in _READING:
             read_reply = True
-        found = _FUNCTIONS.get(bare, "") if name.startswith("smtplib.") or bare in _SURE else ""
-        if found == "connect" and read_reply:
-            return "greeting"
+        found = _FUNCTIONS.get(bare, "") if name.startswith(_LIBRARIES) or bare in _SURE else ""
         if found:
-            return found
+            return _WITH_A_REPLY.get(found, found) if read_reply else found
     return ""
 
 
+def function_named(function: str, file: str) -> str:
+    """A function under way, with the library in front where `file` (a path, or the line that names it) is one whose
+    functions tell the phase.
+    """
+    if "smtplib.py" in file:
+        return f"smtplib.{function}"
+    return f"aiosmtplib.{function}" if _AIOSMTPLIB.search(file) else function
+
+
+_LIBRARIES = ("smtplib.", "aiosmtplib.")
+_AIOSMTPLIB = re.compile(r"[/\\]aiosmtplib[/\\]\w{1,20}\.py")
+_READING = ("getreply", "_read_response", "read_response")
+#: What a step is in which a reply is still waited for: that before it.
+_WITH_A_REPLY = {"connect": "greeting", "tls": "starttls"}
 _WORDS_THAT_TELL = 3  # a phrase of so many words stands for one phase, whatever else is named
 _TLS = {"tls-not-spoken", "tls-eof", "tls-version", "tls-handshake-refused", "cert-refused", "tls-error"}
 _SURE = ("do_handshake", "wrap_socket", "getaddrinfo", "create_connection", "starttls")

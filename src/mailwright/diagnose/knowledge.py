@@ -44,7 +44,7 @@ class Sign:
 @value
 class Entry:
     """One kind of failure, and what to say about it. `providers` are the ids it belongs to; `only_there`: it is not
-    thought of elsewhere.
+    thought of elsewhere. `blames` names the field where the cause lies.
     """
 
     kind: str
@@ -60,6 +60,7 @@ class Entry:
     providers: frozenset[str] = frozenset()
     only_there: bool = False
     instead_of: str = ""
+    blames: str = ""
 
 
 class Knowledge:
@@ -114,6 +115,7 @@ class Knowledge:
             frozenset(families.get(provider, [provider]) if provider else ()),
             row.get("only_there", False),
             row.get("instead_of", ""),
+            row["blames"],
         )
 
     def _learn_clues(self, clues: dict[str, Any]) -> None:

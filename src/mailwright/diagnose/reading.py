@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from mailwright.diagnose.clues import function_named
 from mailwright.words.value import value
 
 TEXT_LIMIT = 1 << 20  # characters that are read; of more, the end counts most, for there stands what happened last
@@ -160,7 +161,7 @@ def without_frames(text: str) -> tuple[list[str], tuple[str, ...]]:
     in_frame = just_after = False
     for line in text.split("\n"):
         if (match := _FRAME.match(line[:600])) is not None:
-            functions.append(_named(match[1] or "", line))
+            functions.append(function_named(match[1] or "", line))
             in_frame = just_after = True
             continue
         # The line behind is the source, then marks under it; indented unless a log took the spaces away.
@@ -174,10 +175,6 @@ def without_frames(text: str) -> tuple[list[str], tuple[str, ...]]:
             continue
         kept.append(line)
     return kept, tuple(functions[-60:])
-
-
-def _named(function: str, line: str) -> str:
-    return f"smtplib.{function}" if "smtplib.py" in line else function
 
 
 _CLASS_CALL = re.compile(r"\bSMTP(?:_SSL)?\(")

@@ -277,7 +277,7 @@ class Inbox:
         store.wait_until(lambda: store.count(query) >= max(count, 1) or None, timeout)
         rows = store.rows_after(0, query, limit=count + 1)
         if len(rows) < count:
-            raise in_vain(store, wanted, timeout, count) from self.problem
+            raise in_vain(store, wanted, timeout, count, self.faults.fired) from self.problem
         if len(rows) > count:
             raise unexpected(store, wanted, count, store.count(query))
         found = [store.received(row.id) for row in rows]
@@ -295,7 +295,7 @@ class Inbox:
 
     def _checked(self, found: Received | None, wanted: Wanted, timeout: float) -> Received:
         if found is None:
-            raise in_vain(self.store, wanted, timeout) from self.problem
+            raise in_vain(self.store, wanted, timeout, fired=self.faults.fired) from self.problem
         return found
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from mailwright.words.errors import ConfigError, MailError
 
 APPLICATION = 0x4D577269  # "MWri", in the header of the file (sqlite.org/fileformat, offset 68)
-VERSION = 1  # of schema.sql
+VERSION = 2  # of schema.sql
 _WAIT = 1.0  # seconds for another process to let go of the file, as one that is just ending
 
 
@@ -45,6 +45,7 @@ def opened(path: str | None) -> sqlite3.Connection:
         _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages of 4 kB: each time the disk is waited for
         connection.execute("PRAGMA journal_size_limit = 67108864")
         if connection.execute("PRAGMA user_version").fetchone() == (0,):
             _create(connection, path)

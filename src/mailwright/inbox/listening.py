@@ -14,13 +14,13 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from mailwright.drivers.aio import Link
 from mailwright.drivers.serving import serve
 from mailwright.steps import Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mailwright.drivers.serving import Guest
     from mailwright.steps import Plan
 
 LOOPBACK = "127.0.0.1"
@@ -35,7 +35,7 @@ class Listener:
 
     def __init__(self, plan_for: Callable[[str], Plan[None]]) -> None:
         self._plan_for = plan_for
-        self._links: set[Link] = set()
+        self._served = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -57,37 +57,34 @@ class Listener:
             thread.join(_STOP_TIMEOUT)
 
     def _run(self, port: int, ready: Future[int]) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(
+            loop_factory=asyncio.SelectorEventLoop
+        ) as runner:  # that of Windows can't be told by sockets
             runner.run(self._listen(port, ready))
 
     async def _listen(self, port: int, ready: Future[int]) -> None:
         stopping = self._stopping = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         try:
-            server = await serve(self._serve_client, LOOPBACK, port)
+            door = await serve(self._serve_client, LOOPBACK, port)
         except (OSError, OverflowError) as problem:  # a port above 65535 is an OverflowError
             self._loop = self._stopping = None
             ready.set_exception(problem)
             return
-        ready.set_result(server.sockets[0].getsockname()[1])
+        ready.set_result(door.sockets[0].getsockname()[1])
         await stopping.wait()
-        server.close()
-        for link in tuple(self._links):
-            link.close()
-        await asyncio.sleep(0)  # a turn in which they are closed
+        door.close()
         # What still runs is cancelled when the runner closes.
 
-    async def _serve_client(self, link: Link, peer: str) -> None:
-        if self._stopping is None:
-            return  # it came while the door was closing, and nobody would close it later
-        if len(self._links) >= CONNECTIONS:
+    async def _serve_client(self, guest: Guest, peer: str) -> None:
+        if self._served >= CONNECTIONS:
             await Write(b"421 4.3.2 Too many connections, try again later\r\n", 5.0)
             return
-        self._links.add(link)
+        self._served += 1
         try:
             await self._plan_for(peer)
         finally:
-            self._links.discard(link)
+            self._served -= 1
 
 
 class PrivateFile:

@@ -1,4 +1,7 @@
-"""A received message without its content as JSON, and back: what the store keeps beside the octets."""
+"""A received message without its content as JSON, and back: what the store keeps beside the octets.
+
+What was said is kept apart from the other facts: the reply to the content is said when these are in the file already.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,29 @@ from mailwright.words.transcript import Line, Transcript
 from mailwright.words.value import fields_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from mailwright.message.source import Source
 
+_written = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
-def packed(received: Received) -> str:
-    """All of it but the content and what has a column of its own: sender, recipients, note."""
-    facts: dict[str, Any] = {"hello": received.hello, "peer": received.peer, "login": received.login}
-    if received.envelope.dsn is not None:
-        facts["dsn"] = _fields(received.envelope.dsn)
-    if received.envelope.require_tls:
+
+def packed(received: Received, arrived: float) -> str:
+    """All of it but its content and its transcript; `arrived` is the Unix time."""
+    envelope = received.envelope
+    facts: dict[str, Any] = {
+        "arrived": arrived,
+        "size": received.size,
+        "sender": envelope.reverse_path,
+        "recipients": [address.spec for address in envelope.recipients],
+        "hello": received.hello,
+        "peer": received.peer,
+        "login": received.login,
+    }
+    if envelope.dsn is not None:
+        facts["dsn"] = _fields(envelope.dsn)
+    if envelope.require_tls:
         facts["require_tls"] = True
     if received.tls is not None:
         facts["tls"] = _fields(received.tls)
@@ -31,39 +46,34 @@ def packed(received: Received) -> str:
         facts["mail_parameters"] = received.mail_parameters
     if any(received.rcpt_parameters):
         facts["rcpt_parameters"] = received.rcpt_parameters
-    if received.transcript is not None:
-        limit, dropped, first, last = received.transcript.__getstate__()
-        lines = [[[round(line.seconds, 6), line.mark, line.text] for line in some] for some in (first, last)]
-        facts["transcript"] = [limit, dropped, *lines]
-    return json.dumps(facts, ensure_ascii=True, separators=(",", ":"))
+    if received.note:
+        facts["note"] = received.note
+    return _written(facts)
 
 
 def _fields(one: object) -> list[Any]:
     return [getattr(one, name) for name in fields_of(one)]
 
 
-def unpacked(sender: str, recipients: tuple[str, ...], note: str, packed: str, content: Source) -> Received:
-    """The message that `packed` made this of."""
+def unpacked(packed: str, source: Callable[[int], Source], transcript: Transcript | None) -> tuple[Received, float]:
+    """The message that `packed` made this of, and when it arrived; `source` gives its octets for their number."""
     facts = json.loads(packed)
-    dsn = tls = transcript = None
+    dsn = tls = None
     if "dsn" in facts:
         notify, ret, envid = facts["dsn"]
         dsn = DSN(tuple(notify), ret, envid)
     if "tls" in facts:
         tls = TLSFacts(*facts["tls"])
-    if "transcript" in facts:
-        limit, dropped, first, last = facts["transcript"]
-        transcript = Transcript()
-        transcript.__setstate__((limit, dropped, [Line(*one) for one in first], [Line(*one) for one in last]))
+    sender, recipients = facts["sender"], facts["recipients"]
     envelope = Envelope(
         Address(sender) if sender else None,
         tuple([Address(spec) for spec in recipients]),
         dsn,
         facts.get("require_tls", False),
     )
-    return Received(
+    received = Received(
         envelope,
-        content,
+        source(facts["size"]),
         hello=facts["hello"],
         peer=facts["peer"],
         login=facts["login"],
@@ -71,5 +81,26 @@ def unpacked(sender: str, recipients: tuple[str, ...], note: str, packed: str, c
         mail_parameters=facts.get("mail_parameters"),
         rcpt_parameters=tuple(facts.get("rcpt_parameters") or ({} for _ in recipients)),
         transcript=transcript,
-        note=note,
+        note=facts.get("note", ""),
     )
+    return received, facts["arrived"]
+
+
+def packed_transcript(transcript: Transcript | None) -> str | None:
+    """What was said, in millionths of a second."""
+    if transcript is None:
+        return None
+    limit, dropped, first, last = transcript.__getstate__()
+    lines = [(round(line.seconds * 1e6), line.mark, line.text) for line in (*first, *last)]
+    return _written([limit, dropped, len(first), lines])
+
+
+def unpacked_transcript(packed: str | None) -> Transcript | None:
+    """What `packed_transcript` made this of."""
+    if packed is None:
+        return None
+    limit, dropped, count, found = json.loads(packed)
+    lines = [Line(millionths / 1e6, mark, text) for millionths, mark, text in found]
+    transcript = Transcript()
+    transcript.__setstate__((limit, dropped, lines[:count], lines[count:]))
+    return transcript

@@ -2,14 +2,18 @@
 
 -- name: add
 INSERT INTO messages (id, arrived, sender, recipients, subject, from_header, to_header, date, size, weight,
-                      attachments, preview, login, tls, note, facts)
+                      attachments, preview, login, tls, note, transcript)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: add_text
 INSERT INTO texts (id, text, addressed, names) VALUES (?, ?, ?, ?)
 
 -- name: add_piece
-INSERT INTO contents (id, octets) VALUES (?, ?)
+INSERT INTO contents (id, facts, octets) VALUES (?, ?, ?)
+
+-- name: strays
+-- Messages with a higher id than any that is in the list. 2^20 is 1048576.
+SELECT id / 1048576, facts FROM contents WHERE id >= (? + 1) * 1048576 AND facts IS NOT NULL ORDER BY id
 
 -- name: index
 INSERT INTO search (rowid, sender, recipients, subject, text, names)
@@ -78,7 +82,7 @@ SELECT count(*) FROM messages WHERE {where}
 SELECT id FROM messages ORDER BY id
 
 -- name: facts
-SELECT sender, recipients, size, note, facts FROM messages WHERE id = ?
+SELECT facts, transcript FROM messages JOIN contents ON contents.id = messages.id * 1048576 WHERE messages.id = ?
 
 -- name: piece
 SELECT octets FROM contents WHERE id = ?

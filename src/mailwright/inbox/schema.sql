@@ -1,4 +1,4 @@
--- The tables of an inbox, version 1. `database.py` says how a file is recognised.
+-- The tables of an inbox, version 2. `database.py` says how a file is recognised.
 
 -- What the list shows; small rows, so that a look through all of them is quick.
 CREATE TABLE messages (
@@ -18,7 +18,7 @@ CREATE TABLE messages (
     login TEXT,
     tls TEXT NOT NULL,
     note TEXT NOT NULL,
-    facts TEXT -- JSON: what else is known of it; NULL where messages are kept in memory
+    transcript TEXT -- JSON: what was said when it came; NULL where messages are kept in memory
 );
 
 CREATE INDEX with_attachments ON messages (id) WHERE attachments > 0;
@@ -31,10 +31,12 @@ CREATE TABLE texts (
     names TEXT NOT NULL -- of the files that it carries
 );
 
--- The octets of messages in pieces. The id is that of the message times 2^20, plus the number of the piece: so the
--- pieces of one message lie side by side and need no second index.
+-- The octets of messages in pieces, of which each message has one at least. The id is that of the message times 2^20,
+-- plus the number of the piece: so the pieces of one message lie side by side and need no second index. A message is
+-- first here, and in the tables above a moment later, many at a time.
 CREATE TABLE contents (
     id INTEGER PRIMARY KEY,
+    facts TEXT, -- with the first piece, JSON: all that is known of the message but what was said
     octets BLOB NOT NULL
 );
 

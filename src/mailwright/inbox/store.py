@@ -1,8 +1,8 @@
 """What was received, kept in SQLite: listed, searched, waited for, bounded, and safe for threads.
 
-One connection and one lock: SQLite works for one thread at a time. Who delivers mail is not made to wait by who reads
-it: in memory a message is first laid in a tray, and taken over into the tables when somebody looks, or when the tray
-is full. In a file it is committed before `add` returns.
+One connection and one lock: SQLite works for one thread at a time. Who delivers mail is not made to wait by work that
+only its readers need: a message is first laid in a tray, and taken over into the list when somebody looks, or when the
+tray is full. What lies there is in the file already if there is one, and found again after a crash.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mailwright.inbox.database import StoreError, failed, opened
-from mailwright.inbox.packing import unpacked
+from mailwright.inbox.packing import unpacked, unpacked_transcript
 from mailwright.inbox.search import Query, parse
 from mailwright.inbox.tables import PIECE, Arrival, Tables
 from mailwright.mailer.loops import running
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-_TRAY = 200  # messages that lie in the tray at most
+_TRAY = 200  # messages that lie in the tray at most,
+_TRAY_WEIGHT = 4 << 20  # and their octets, but for the last one
+_SHARE = 50  # and of what the store may hold only this part
 _UNINDEXED = 1000  # messages in a file whose words are not in the index yet, at most
 _LATEST = 1 << 40  # no id is as high, and the pieces of such a message would still have 63 bits
 
@@ -52,6 +54,8 @@ class Store:
         self._latest = self._tables.latest
         self._tray: list[Arrival] = []
         self._tray_weight = 0
+        self._tray_limit = min(_TRAY, 1 + limit // _SHARE)
+        self._tray_weight_limit = min(_TRAY_WEIGHT, size_limit // _SHARE)
         self._held: dict[int, Received] = {}  # in memory: the messages themselves
         self._watchers: list[Callable[[], None]] = []
         self._changes = 0
@@ -64,7 +68,7 @@ class Store:
         """
         store = cls(opened(path), path, limit, size_limit)
         with store._work():
-            store._tables.add((), limit, size_limit)  # what is too much goes
+            store._take_over(store._strays())  # and what is too much goes
         return store
 
     def close(self) -> None:
@@ -72,7 +76,7 @@ class Store:
         with self._database:
             try:
                 if self.path is not None and self._close.alive:
-                    with self._work():
+                    with self._reading("") as _:
                         self._tables.index()
             finally:
                 self._close()
@@ -93,31 +97,38 @@ class Store:
         """Keep several messages, in a file with one commit for all of them. They are kept when this returns, or
         none of them is and it raises `StoreFull` or another `StoreError`.
         """
-        if self.path is not None:
+        ids = self.lay(batch)
+        self.tell()
+        return ids
+
+    def lay(self, batch: Sequence[Received]) -> list[int]:
+        """The same, but nobody who waits is woken: `tell` does that."""
+        if len(self._tray) >= self._tray_limit or self._tray_weight > self._tray_weight_limit:
+            self.settle()
+        if self.path is None:
+            with self._changed:  # who saw an id must find the message: in the same breath it is in the tray
+                arrivals = self._numbered(batch)
+                self._put(arrivals)
+        else:
             with self._work():
                 with self._changed:
                     arrivals = self._numbered(batch)
-                self._take_over(arrivals)
-                if self._tables.unindexed > _UNINDEXED:
-                    self._tables.index()
-        else:
-            with self._changed:  # who saw an id must find the message: in the same breath it is in the tray
-                arrivals = self._numbered(batch)
-                self._tray += arrivals
-                self._tray_weight += sum([one.weight for one in arrivals])
-                full = len(self._tray) >= _TRAY or self._tables.count + len(self._tray) > self.limit
-                full = full or self._tables.weight + self._tray_weight > self.size_limit
-            if full:
-                self._settle()
-        self._tell()
+                self._tables.lay(arrivals)
+                with self._changed:
+                    self._put(arrivals)
         return [arrival.id for arrival in arrivals]
+
+    def _put(self, arrivals: Sequence[Arrival]) -> None:
+        self._tray += arrivals
+        self._tray_weight += sum([one.weight for one in arrivals])
 
     def _numbered(self, batch: Sequence[Received]) -> list[Arrival]:
         now, first = time.time(), self._latest + 1
         self._latest += len(batch)
         return [Arrival(first + n, now, received, _weight(received)) for n, received in enumerate(batch)]
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Wake whoever waits for a message: there may be one."""
         with self._changed:
             self._changes += 1
             self._changed.notify_all()
@@ -125,21 +136,40 @@ class Store:
         for watcher in watchers:
             watcher()
 
-    def _settle(self) -> None:
-        """Take over what is in the tray."""
+    def settle(self) -> None:
+        """Take over what is in the tray. What can't be taken over stays there."""
         if self._tray:
             with self._work():
                 with self._changed:
                     tray, self._tray, self._tray_weight = self._tray, [], 0
-                if tray:
-                    tray.sort(key=lambda one: one.id)
+                tray.sort(key=lambda one: one.id)
+                try:
                     self._take_over(tray)
+                except BaseException:
+                    with self._changed:
+                        self._put(tray)
+                    raise
+                if self.path is not None and self._tables.unindexed > _UNINDEXED:
+                    self._tables.index()
 
     def _take_over(self, arrivals: Sequence[Arrival]) -> None:
+        gone = self._tables.add(arrivals, self.limit, self.size_limit)
         if self.path is None:
             self._held.update([(one.id, one.received) for one in arrivals])
-        for id in self._tables.add(arrivals, self.limit, self.size_limit):
-            self._held.pop(id, None)
+            for id in gone:
+                self._held.pop(id, None)
+
+    def _strays(self) -> list[Arrival]:
+        """What lay in the tray when the process of an earlier run died."""
+        found = []
+        for id, facts in self._tables.strays():
+            received, moment = unpacked(facts, self._octets_of(id), None)
+            found.append(Arrival(id, moment, received, _weight(received)))
+        self._latest = max([self._latest, *[one.id for one in found]])
+        return found
+
+    def _octets_of(self, id: int) -> Callable[[int], Stored]:
+        return lambda size: Stored(self, id, size)
 
     # What is there.
 
@@ -151,7 +181,7 @@ class Store:
     @property
     def dropped(self) -> int:
         """How many messages had to make room for newer ones."""
-        self._settle()
+        self.settle()
         return self._tables.dropped
 
     def rows(self, query: Query | str = "", *, before: int | None = None, limit: int = 50) -> list[Row]:
@@ -185,8 +215,8 @@ class Store:
             found = self._tables.facts(_bounded(id))
         if found is None:
             return None
-        sender, recipients, size, note, facts = found
-        return unpacked(sender, recipients, note, facts, Stored(self, id, size))
+        facts, said = found
+        return unpacked(facts, self._octets_of(id), unpacked_transcript(said))[0]
 
     def messages(self) -> Iterator[Received]:
         """All messages, the oldest first."""
@@ -214,7 +244,7 @@ class Store:
         with self._reading() as _:
             changed = self._tables.mark(_bounded(id), seen)
         if changed:
-            self._tell()
+            self.tell()
         return changed
 
     def delete(self, ids: Iterable[int] | None = None) -> int:
@@ -225,7 +255,7 @@ class Store:
             for id in tuple(self._held) if known is None else known:
                 self._held.pop(id, None)
         if count:
-            self._tell()
+            self.tell()
         return count
 
     # Waiting.
@@ -301,7 +331,7 @@ class Store:
         """The same, with everything in the tables, and in the index if the query asks it."""
         asked = parse(query) if isinstance(query, str) else query
         with self._work():
-            self._settle()
+            self.settle()
             if "search" in asked.where:
                 self._tables.index()
             yield asked

@@ -6,10 +6,12 @@ rest only where its parts begin.
 
 from __future__ import annotations
 
+import re
+
 from mailwright.inbox.kept import PREVIEW
 from mailwright.message.bodies import Bodies
 from mailwright.message.decode import body_octets, decoded_words, one_line, text_of
-from mailwright.message.fields import Field, body_start, media_type, read_fields
+from mailwright.message.fields import body_start, parameters
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -22,6 +24,12 @@ LINE = 998  # characters of one header field
 TEXT = 100_000  # characters of text that can be searched
 _HTML = 300_000  # characters of HTML that a text is derived from
 _NAMES = 4000  # characters of all file names together
+# The fields that count here, folded or not; the others are passed over. All lines end in CRLF.
+_FIELD = re.compile(
+    rb"^(from|to|cc|subject|date|content-(?:type|disposition|transfer-encoding)):([^\r]*(?:\r\n[ \t][^\r]*)*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SEVERAL = 10  # fields of one name that are read
 
 
 @value
@@ -49,25 +57,26 @@ def summary(beginning: bytes, rest: Iterable[bytes] = ()) -> Summary:
     """The summary of a message whose first octets are `beginning`, at least `READ` of them if it has so many."""
     octets = _with_crlf(beginning)
     body = body_start(octets)
-    fields = read_fields(octets[: min(body, HEAD)], lenient=True)
-    first: dict[str, Field] = {}
-    to: list[str] = []
-    cc: list[str] = []
-    for field in fields:
-        key = field.key
-        first.setdefault(key, field)
-        if key == "to" and len(to) < 10:
-            to.append(_line(field))
-        elif key == "cc" and len(cc) < 10:
-            cc.append(_line(field))
+    first: dict[str, str] = {}
+    named: dict[str, list[str]] = {"to": [], "cc": []}
+    for found in _FIELD.finditer(octets, 0, min(body, HEAD)):
+        key = found[1].decode("ascii").lower()
+        text = found[2].replace(b"\r\n", b"").replace(b"\t", b" ").strip(b" ").decode("utf-8", "replace")
+        first.setdefault(key, text)
+        if key in named and len(named[key]) < _SEVERAL:
+            named[key].append(_line(text))
     text, attachments, names = _plain_text(first, octets, body) or _bodies(octets)
     if rest:
-        attachments += sum(1 for _ in _delimiters(fields, octets, rest))
-    subject, author, date = [_line(first[key]) if key in first else "" for key in ("subject", "from", "date")]
-    to_header = ", ".join(to)
-    return Summary(
-        subject, author, to_header[:LINE], ", ".join([to_header, *cc])[:TEXT], date, text, attachments, names
-    )
+        attachments += sum(1 for _ in _delimiters(first, octets, rest))
+    subject, author, date = [_line(first.get(key, "")) for key in ("subject", "from", "date")]
+    to = ", ".join(named["to"])
+    return Summary(subject, author, to[:LINE], ", ".join([to, *named["cc"]])[:TEXT], date, text, attachments, names)
+
+
+def _media_type(first: dict[str, str]) -> tuple[str, dict[str, str]]:
+    kind, found = parameters(first.get("content-type", "text/plain"))
+    main, slash, sub = kind.partition("/")
+    return (kind, found) if main and slash and sub else ("text/plain", {})
 
 
 def _with_crlf(octets: bytes) -> bytes:
@@ -76,17 +85,17 @@ def _with_crlf(octets: bytes) -> bytes:
     return octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
 
 
-def _line(field: Field) -> str:
-    text = one_line(decoded_words(field.text))[:LINE]
+def _line(text: str) -> str:
+    text = one_line(decoded_words(text))[:LINE]
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _plain_text(first: dict[str, Field], octets: bytes, body: int) -> tuple[str, int, str] | None:
+def _plain_text(first: dict[str, str], octets: bytes, body: int) -> tuple[str, int, str] | None:
     """The text of a message that is nothing but a plain text, as most that programs send are; else `None`."""
-    kind, found = media_type([first["content-type"]] if "content-type" in first else [], "text/plain")
+    kind, found = _media_type(first)
     if kind != "text/plain" or "name" in found or "content-disposition" in first or len(octets) >= READ:
         return None
-    encoding = first["content-transfer-encoding"].text.lower() if "content-transfer-encoding" in first else ""
+    encoding = first.get("content-transfer-encoding", "").lower()
     text = text_of(body_octets(octets[body:], encoding), found.get("charset", "")).replace("\r\n", "\n")
     return _plain(text[:TEXT]), 0, ""
 
@@ -109,9 +118,9 @@ def _plain(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _delimiters(fields: list[Field], beginning: bytes, rest: Iterable[bytes]) -> Iterator[int]:
+def _delimiters(first: dict[str, str], beginning: bytes, rest: Iterable[bytes]) -> Iterator[int]:
     """The places in what follows where a part of the outermost multipart begins."""
-    kind, found = media_type(fields, "text/plain")
+    kind, found = _media_type(first)
     boundary = found.get("boundary", "")
     if kind != "multipart/mixed" or not boundary or not boundary.isascii():
         return

@@ -1,7 +1,8 @@
 """The tables of one inbox, for one thread at a time: messages in and out, looked up, counted.
 
-Words go into the index later than messages into their table, many messages at a time: each transaction makes FTS5
-write a whole tree of its own.
+In a file a message is laid down with as little work as its safety needs. What the list shows of it is read from it
+later, many messages at a time, and its words go into the index later still: each transaction makes FTS5 write a whole
+tree of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from mailwright.inbox.database import statements
 from mailwright.inbox.kept import Row
-from mailwright.inbox.packing import packed
+from mailwright.inbox.packing import packed, packed_transcript
 from mailwright.inbox.search import Query
 from mailwright.inbox.summary import READ, Summary, summary
 from mailwright.words.value import value
@@ -63,23 +64,33 @@ class Tables:
 
     # In.
 
+    def lay(self, arrivals: Sequence[Arrival]) -> None:
+        """Write these down, all or none, to be safe until `add` is called with them or, in the next run, with those
+        that `strays` gives.
+        """
+        if len(arrivals) == 1 and arrivals[0].received.size <= PIECE:
+            self._run.execute(self._sql["add_piece"], next(_pieces(arrivals[0])))  # a transaction of its own
+            return
+        with self._transaction():
+            for one in arrivals:
+                self._run.executemany(self._sql["add_piece"], _pieces(one))
+
+    def strays(self) -> list[tuple[int, str]]:
+        """The ids of messages that were laid down and not added, and what `packing` made of them."""
+        return self._run.execute(self._sql["strays"], (self.latest,)).fetchall()
+
     def add(self, arrivals: Sequence[Arrival], limit: int, size_limit: int) -> list[int]:
         """Keep these, all or none, and let the oldest go while there are more than `limit` or more octets than
         `size_limit`, but for one. Gives the ids of those that went.
         """
         run, sql = self._run, self._sql
         before = self.latest, self.count, self.weight, self.dropped
+        told = [(one, _summary(one.received)) for one in arrivals]
         with self._transaction():
             try:
-                for one in arrivals:
-                    told = _summary(one.received)
-                    facts = packed(one.received) if self._whole else None
-                    run.execute(sql["add"], _columns(one, told, facts))
-                    run.execute(sql["add_text"], (one.id, told.text, told.to_and_cc, told.names))
-                    if self._whole:
-                        pieces = enumerate(one.received.blocks(PIECE))
-                        run.executemany(sql["add_piece"], ((one.id * _PIECES + n, piece) for n, piece in pieces))
-                    self.weight += one.weight
+                run.executemany(sql["add"], [_columns(one, its, self._whole) for one, its in told])
+                run.executemany(sql["add_text"], [(one.id, its.text, its.to_and_cc, its.names) for one, its in told])
+                self.weight += sum([one.weight for one in arrivals])
                 self.count += len(arrivals)
                 self.latest = max([self.latest, *[one.id for one in arrivals]])
                 gone = self._excess(limit, size_limit)
@@ -180,13 +191,10 @@ class Tables:
         """All ids, the lowest first."""
         return [id for (id,) in self._run.execute(self._sql["ids"])]
 
-    def facts(self, id: int) -> tuple[str, tuple[str, ...], int, str, str] | None:
-        """Sender, recipients, size and note of a message, and what `packing` made of the rest."""
-        found = self._run.execute(self._sql["facts"], (id,)).fetchone()
-        if found is None:
-            return None
-        sender, recipients, size, note, packed = found
-        return sender, _split(recipients), size, note, packed
+    def facts(self, id: int) -> tuple[str, str | None] | None:
+        """What `packing` made of a message and of its transcript."""
+        found: tuple[str, str | None] | None = self._run.execute(self._sql["facts"], (id,)).fetchone()
+        return found
 
     def piece(self, id: int, number: int) -> bytes | None:
         """One piece of a content, counted from 0; `None` if it is not there."""
@@ -218,6 +226,18 @@ class Tables:
             raise
 
 
+def _pieces(one: Arrival) -> Iterator[tuple[int, str | None, bytes]]:
+    """The rows of the table `contents`, one at least."""
+    received, place = one.received, one.id * _PIECES
+    facts: str | None = packed(received, one.moment)
+    if received.size <= PIECE:
+        yield place, facts, received.content
+        return
+    for piece in received.blocks(PIECE):
+        yield place, facts, piece
+        place, facts = place + 1, None
+
+
 def _summary(received: Received) -> Summary:
     try:
         if received.size <= READ:
@@ -228,7 +248,7 @@ def _summary(received: Received) -> Summary:
         return _UNREADABLE  # one message that our reader stumbles over must not keep the others out
 
 
-def _columns(one: Arrival, told: Summary, facts: str | None) -> tuple[Any, ...]:
+def _columns(one: Arrival, told: Summary, whole: bool) -> tuple[Any, ...]:
     """A row of the table `messages`."""
     received, tls = one.received, one.received.tls
     return (
@@ -247,7 +267,7 @@ def _columns(one: Arrival, told: Summary, facts: str | None) -> tuple[Any, ...]:
         received.login,
         f"{tls.version} {tls.cipher}" if tls is not None else "",
         received.note,
-        facts,
+        packed_transcript(received.transcript) if whole else None,
     )
 
 

@@ -12,10 +12,14 @@ from mailwright.words.reply import visible
 from mailwright.words.value import fields_of, value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailwright.inbox.faults import Fired
     from mailwright.inbox.kept import Row
     from mailwright.inbox.store import Store
 
 _SHOWN = 10  # messages that an error lists
+_FIRED_SHOWN = 5  # faults
 
 
 class UnexpectedMail(MailError, AssertionError):
@@ -65,17 +69,23 @@ def _shown(given: str | Address) -> str:
     return given if isinstance(given, str) else given.spec
 
 
-def in_vain(store: Store, wanted: Wanted, timeout: float, count: int | None = None) -> Timeout:
-    """The error for a wait that found nothing, or fewer than `count`: it shows what did arrive."""
+def in_vain(
+    store: Store, wanted: Wanted, timeout: float, count: int | None = None, fired: Sequence[Fired] = ()
+) -> Timeout:
+    """The error for a wait that found nothing, or fewer than `count`: it shows what did arrive, and which faults
+    `fired`.
+    """
     fitting = f"with {wanted} " if str(wanted) else ""
     nothing = f"No message {fitting}arrived"
     if count is not None:
         nothing = f"{store.count(wanted.query)} of {count} messages {fitting}arrived"
     what = f"{nothing} within {timeout:g} seconds"
     there = store.count()
-    if not there:
-        return Timeout(f"{what}; the inbox is empty.", "Check that the code sends to inbox.server.")
-    return Timeout(f"{what}. In the inbox: {_listed(store, there)}")
+    if there:
+        return Timeout(f"{what}. In the inbox: {_listed(store, there)}{happened(fired)}")
+    if fired:  # so somebody did talk to it
+        return Timeout(f"{what}; the inbox is empty.{happened(fired)}")
+    return Timeout(f"{what}; the inbox is empty.", "Check that the code sends to inbox.server.")
 
 
 def unexpected(store: Store, wanted: Wanted, count: int, found: int) -> UnexpectedMail:
@@ -83,6 +93,15 @@ def unexpected(store: Store, wanted: Wanted, count: int, found: int) -> Unexpect
     fitting = f" with {wanted}" if str(wanted) else ""
     listed = _listed(store, store.count())
     return UnexpectedMail(f"{found} messages{fitting} arrived where {count} were expected. In the inbox: {listed}")
+
+
+def happened(fired: Sequence[Fired]) -> str:
+    """The faults that fired last, each on a line of its own below the text before; empty if none did."""
+    if not fired:
+        return ""
+    newest = f", the last {_FIRED_SHOWN}" if len(fired) > _FIRED_SHOWN else ""
+    lines = [f"\n  {visible(str(one), 200)}" for one in fired[-_FIRED_SHOWN:]]
+    return f"\nFaults that happened: {len(fired)}{newest}:{''.join(lines)}"
 
 
 def _listed(store: Store, there: int) -> str:

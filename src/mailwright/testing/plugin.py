@@ -107,16 +107,20 @@ def assert_sent(inbox: Inbox) -> AssertSent:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Leave the mail of a failing test, and say in its report where."""
+    """Leave the mail of a failing test, and say in its report where: also of one whose fixtures failed, before it or
+    after it.
+    """
     report = yield
     inbox = item.stash.get(_INBOX, None) or getattr(getattr(item, "instance", None), "inbox", None)
-    if report.when == "call" and report.failed and inbox is not None and hasattr(inbox, "store"):
+    if report.failed and inbox is not None and hasattr(inbox, "store"):
         from mailwright.testing.leaving import leave
 
         try:
             told = leave(inbox, _place(item.config), item.nodeid)
         except OSError as problem:
             told = f"The mail that was caught could not be left: {problem}"
+        if report.when == "teardown":  # it is closed by then, but for the file of one that saves
+            inbox.close()
         report.sections.append(("mail", told))
     return report
 

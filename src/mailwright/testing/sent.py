@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailwright.inbox.waiting import Wanted
+from mailwright.inbox.waiting import Wanted, happened
 from mailwright.words.address import Address
 from mailwright.words.errors import MailError
 from mailwright.words.reply import visible
@@ -119,8 +119,10 @@ def _told(inbox: Inbox, wanted: _Expected, found: int, count: int | None) -> str
     else:
         what = f"{found} of {count} messages{fitting} were sent."
     there = inbox.store.count()
+    broken = happened(inbox.faults.fired)
     if not there:
-        return f"{what} The inbox at {inbox.server} is empty: does the code send to it?"
+        asked = "." if broken else ": does the code send to it?"
+        return f"{what} The inbox at {inbox.server} is empty{asked}{broken}"
     lines = [f"{what} In the inbox, {there} in all:" if there <= SHOWN else f"{what} The newest {SHOWN} of {there}:"]
     for row in reversed(inbox.store.rows(limit=SHOWN)):
         received = inbox.store.received(row.id)
@@ -130,4 +132,4 @@ def _told(inbox: Inbox, wanted: _Expected, found: int, count: int | None) -> str
         to = ", ".join(row.recipients[:3]) + (" and more" if len(row.recipients) > 3 else "")
         line = visible(f"from <{row.sender}> to {to}: {row.subject!r}{attached}", 300)
         lines.append(f"  {line} ({f'other {other}' if other else 'fits'})")
-    return "\n".join(lines)
+    return "\n".join(lines) + broken

@@ -8,11 +8,12 @@ from email.mime.text import MIMEText
 
 import pytest
 
-from mailwright import Envelope, Mailer, Message
+from mailwright import Mailer, Message
 from mailwright.errors import ConfigError, MessageError
 from mailwright.inbox import Inbox
 from mailwright.message.check import FINDINGS_LIMIT, RULES, SEVERITIES, check, chosen
 from mailwright.message.content import Content
+from mailwright.options import Envelope
 from tests.unit.check.writing import file, mail, multipart, page, part
 
 

@@ -20,6 +20,7 @@ import pytest
 from mailwright import AsyncMailer, Login, Mailer, Message, Server
 from mailwright.inbox import Inbox, Received, Rules
 from mailwright.inbox.listening import CONNECTIONS
+from mailwright.testing import assert_sent
 from mailwright.words.errors import ConfigError, MailError, MissingExtra, RecipientsRefused, Refused, Timeout
 from mailwright.words.reply import Reply
 
@@ -352,3 +353,30 @@ def test_no_secret_is_shown() -> None:
     with Inbox(login=("ada", "hunter2-canary")) as inbox:
         for shown in (repr(inbox), repr(inbox.server), str(inbox.server)):
             assert "canary" not in shown and base64.b64encode(b"hunter2-canary").decode() not in shown
+
+
+def test_a_wait_in_vain_shows_the_faults_that_happened() -> None:
+    with Inbox(tls=False) as inbox, Mailer(inbox.server) as mailer:
+        for fault in ("rcpt reply='450 4.2.0 Later' times=1", *["says gmail 'mailbox full'"] * 6):
+            with inbox.faults.add(fault), pytest.raises(MailError):
+                mailer.send(Message("ada@example.org", "bob@example.org", "Hello", "Text"))
+        with pytest.raises(Timeout) as caught:
+            inbox.wait(timeout=0)
+        assert "the inbox is empty.\nFaults that happened: 7, the last 5:\n  rcpt 'reply=452 4.2.2" in str(caught.value)
+        assert "does the code send" not in str(caught.value) and "Check that the code" not in str(caught.value)
+        with pytest.raises(Timeout, match="0 of 2 messages arrived(.|\\n)*Faults that happened: 7"):
+            inbox.expect(2, timeout=0)
+        mailer.send(Message("ada@example.org", "bob@example.org", "Hello", "Text"))
+        with pytest.raises(Timeout, match="In the inbox: 1:(.|\\n)*'Hello'\\nFaults that happened: 7"):
+            inbox.wait(subject="Other", timeout=0)
+        with pytest.raises(AssertionError, match="other subject(.|\\n)*Faults that happened: 7"):
+            assert_sent(inbox, subject="Other", timeout=0)
+
+
+def test_a_fault_in_an_error_can_not_steer_a_terminal() -> None:
+    with Inbox(tls=False) as inbox, Mailer(inbox.server) as mailer:
+        with inbox.faults.add("rcpt", "reply", reply="550 \u202eno"), pytest.raises(MailError):
+            mailer.send(HELLO)
+        with pytest.raises(Timeout) as caught:
+            inbox.wait(timeout=0)
+    assert "\\u202eno" in str(caught.value) and "\u202e" not in str(caught.value)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mailwright import AsyncMailer, Mailer, Receipt, Server
-from mailwright.drivers.aio import Link
-from mailwright.drivers.serving import serve
+from mailwright.drivers.serving import Guest, serve
 from mailwright.errors import DeliveryError
 from mailwright.mailer import conveying
 from mailwright.message.mail import MailObject
@@ -45,7 +44,7 @@ class Street:
         self.offers: tuple[str, ...] = ()
         self.whim: Swift = Swift(0)
 
-    def plan_for(self, link: Link, peer: str) -> Plan[None]:
+    def plan_for(self, link: Guest, peer: str) -> Plan[None]:
         model = Model(self.offers, self.whim)
         model.delivered = self.delivered
         return model.play()

@@ -202,6 +202,43 @@ def test_a_failing_test_leaves_its_mail_beside_its_report(suite: pytest.Pytester
     )
 
 
+@pytest.mark.parametrize("options", ["", "save='mail.db'"])
+def test_a_fixture_that_fails_leaves_its_mail_too(suite: pytest.Pytester, options: str) -> None:
+    suite.makepyfile(
+        f"""
+        import pytest
+        from mailwright import Message
+
+        def send(mailer, subject):
+            mailer.send(Message("ada@example.org", "bob@example.org", subject, "Text"))
+
+        @pytest.fixture
+        def before(inbox, mailer):
+            send(mailer, "Before")
+            raise RuntimeError("no")
+
+        @pytest.fixture
+        def after(inbox, mailer):
+            yield
+            send(mailer, "After")
+            raise RuntimeError("no")
+
+        @pytest.mark.inbox({options})
+        def test_one(before):
+            pass
+
+        @pytest.mark.inbox({options.replace("mail", "other")})
+        def test_two(after):
+            pass
+        """
+    )
+    ran = suite.runpytest_subprocess(*PLUGIN, "--mail-dir", "beside")
+    ran.assert_outcomes(errors=2, passed=1)
+    ran.stdout.fnmatch_lines(["*001.eml*'Before'*", "*001.eml*'After'*"])
+    left = sorted(path.read_text() for path in suite.path.glob("beside/*/001.eml"))
+    assert len(left) == 2 and "Subject: After" in left[0] + left[1] and "Subject: Before" in left[0] + left[1]
+
+
 def test_where_it_is_left_can_be_chosen_and_an_older_run_is_cleared(suite: pytest.Pytester) -> None:
     suite.makepyfile(FAILING)
     suite.runpytest_subprocess(*PLUGIN, "--mail-dir", "caught")

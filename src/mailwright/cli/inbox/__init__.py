@@ -25,7 +25,8 @@ EPILOG = """behind -- stands a program. It finds the inbox through MAILWRIGHT_UR
 else programs read, its exit code is passed on, and what was caught is shown if it fails. MAILWRIGHT_INBOX_URL leads it
 to the page and the API.
 
-The page asks for a password with --locked: the one in INBOX_PASSWORD, or one that is made up and printed."""
+The page asks for a password with --locked: the one in INBOX_PASSWORD, or one that is made up and printed; a program
+behind -- finds it there."""
 FAMILIAR = {
     "-P": "--port", "--listen": "--port", "--smtp": "--port", "--user": "--login", "--starttls": "--tls",
     "-n": "--count", "--ui": "--web", "--http": "--web", "--ui-bind-addr": "--web", "--db": "--save",
@@ -39,10 +40,12 @@ DEFAULT_PORT = 1025
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
     add = parser.add_argument
+    # fmt: off
     add("--port", type=int, help=f"the port of the mail server (default {DEFAULT_PORT}, with a program a free one: 0)")
     add("--web", metavar="PORT", help="the port of the page (default 8025), ADDRESS:PORT, or off")
     add("--save", metavar="FILE", help="keep the messages in this file (SQLite), across runs too")
-    add("--tls", action="store_true", help="demand STARTTLS, with a certificate made on the spot")
+    add("--tls", nargs="?", const="starttls", choices=("starttls", "tls"), metavar="HOW",
+        help="demand TLS, with a certificate made on the spot: starttls (the default), or tls from the first byte")
     add("--login", metavar="USER", help="demand a login as USER; the password is made up and printed")
     add("--as", metavar="SERVICE", dest="speaks_as", help="speak as gmail, outlook, office365, yahoo or icloud does")
     add("--fault", metavar="FAULT", action="append", default=[], help='break something: --fault "rcpt drop times=1"')
@@ -54,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count", type=int, metavar="N", help="end after N messages")
     add("--expect", type=int, metavar="N", help="fail if another number of messages arrived")
     add("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM …", help="run this with its mail settings set")
+    # fmt: on
 
 
 def run(arguments: argparse.Namespace) -> int:

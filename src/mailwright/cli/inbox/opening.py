@@ -61,8 +61,15 @@ class Opened:
         faults = [parse(text) for text in arguments.fault]
         service = arguments.speaks_as
         login = _login(arguments.login, service)
-        tls = arguments.tls or service is not None
-        self.inbox: Inbox = Inbox(login, tls, port=self._port, answer=answer, speaks_as=service, save=arguments.save)
+        self.inbox: Inbox = Inbox(
+            login,
+            arguments.tls is not None or service is not None,
+            security=arguments.tls or "starttls",
+            port=self._port,
+            answer=answer,
+            speaks_as=service,
+            save=arguments.save,
+        )
         self.inbox.faults.replace(*faults)
         self.site: Site | None = None
         self.password = ""

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from mailwright.cli.inbox.opening import Terminated
+from mailwright.cli.inbox.opening import PASSWORD, Terminated
 from mailwright.testing.variables import variables as variables_for
 
 TYPE_CHECKING = False
@@ -29,6 +29,8 @@ def run_program(words: Sequence[str], opened: Opened, expected: int | None) -> i
     variables = variables_for(opened.inbox, os.environ)
     if opened.site is not None:
         variables["MAILWRIGHT_INBOX_URL"] = opened.site.url.rstrip("/")
+        if opened.password:
+            variables[PASSWORD] = opened.password
     try:
         code = _ended(subprocess.Popen(words, env=variables))
     except OSError as problem:

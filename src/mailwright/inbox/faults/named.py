@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar
 
 from mailwright.inbox.faults.words import refusal
@@ -29,12 +30,12 @@ class When(TypedDict, total=False):
     seed: int
 
 
-class Named(Generic[T]):
-    """A method for each common fault; what becomes of it is for `arm`."""
+class Named(ABC, Generic[T]):
+    """A method for each common fault; what becomes of it is for `arm`, which whoever inherits from this says."""
 
+    @abstractmethod
     def arm(self, fault: Fault) -> T:
         """Put a fault in force."""
-        raise NotImplementedError
 
     def add(self, fault: Fault | str, action: str = "", **fields: Any) -> T:
         """Any fault: a `Fault`, its stage and action with other fields of `Fault`, or its text as on the command line.

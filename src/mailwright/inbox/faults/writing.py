@@ -59,7 +59,8 @@ def parse(text: str) -> Fault:
         return _of_stage(first, words)
     if name in named():
         return _of_name(name, words)
-    raise ConfigError(f"{first!a:.40} is neither a stage nor a fault.", did_you_mean(first, (*STAGES, *named())))
+    known = dict.fromkeys((*STAGES, *named()))  # some are both
+    raise ConfigError(f"{first!a:.40} is neither a stage nor a fault.", did_you_mean(first, known))
 
 
 def _of_stage(stage: str, words: list[str]) -> Fault:

@@ -41,11 +41,14 @@ HOSTS_LIMIT = 10
 _LINKS = ("http://", "https://", "mailto:", "tel:", "#")
 _REMOTE = ("http://", "https://", "//")
 _RASTER_DATA = re.compile(r"data:image/(?:png|jpe?g|gif|webp);base64,", re.ASCII | re.IGNORECASE)
-_CSS_URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^'")\s]*+))\s*+\)""", re.IGNORECASE)
+# An address that is not ended is one too: a browser ends it where the sheet ends.
+_CSS_URL = re.compile(r"""url\(\s*+(?:"([^"]*+)"|'([^']*+)'|([^'")\s]*+))[^)]*+(?:\)|\Z)""", re.IGNORECASE)
 # The ways to name an address without url().
 _IMPORT = re.compile(r"@import[^;{}]*+;?|image-set\(", re.IGNORECASE)
-# A letter that is written as its number, and a space behind it: nobody needs to, but to say "url" unseen.
-_ESCAPED_LETTER = re.compile(r"\\0{0,4}(4[0-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])(?:[ \t\n\f]|(?![0-9a-f]))", re.IGNORECASE)
+# A letter behind a backslash, as itself or as its number: nobody needs to, but to say "url" unseen.
+_ESCAPED_LETTER = re.compile(
+    r"\\(?:0{0,4}(4[0-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])(?:[ \t\n\f]|(?![0-9a-f]))|([g-z]))", re.IGNORECASE
+)
 _ASKS_DARK = re.compile(r"prefers-color-scheme\s*+:\s*+dark", re.IGNORECASE)
 _ASKS_LIGHT = re.compile(r"prefers-color-scheme\s*+:\s*+light", re.IGNORECASE)
 _ALWAYS, _NEVER = "min-width: 0px", "max-width: 0px"
@@ -102,7 +105,8 @@ def framed(content: bytes, found: Bodies, node: Node, images: bool = False, sche
     asks_dark = bool(_ASKS_DARK.search(html))
 
     def style(sheet: str) -> str:
-        sheet = _IMPORT.sub("", _ESCAPED_LETTER.sub(_letter, sheet))
+        # A space stays where something went, so that what stood around it becomes no word.
+        sheet = _IMPORT.sub(" ", _ESCAPED_LETTER.sub(_letter, sheet))
         sheet = _ASKS_DARK.sub(_ALWAYS if scheme == "dark" else _NEVER, sheet)
         sheet = _ASKS_LIGHT.sub(_NEVER if scheme == "dark" else _ALWAYS, sheet)
         return _CSS_URL.sub(addresses.in_style, sheet)
@@ -129,7 +133,7 @@ def _head(images: bool, colours: str) -> str:
 
 
 def _letter(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
+    return chr(int(found[1], 16)) if found[1] else found[2]
 
 
 def _within_document(images: bool) -> str:

@@ -9,10 +9,9 @@ here. Linear in the size of the HTML.
 
 from __future__ import annotations
 
-import re
 from html import escape
 
-from mailwright.message.markup.tokens import resolved
+from mailwright.message.markup.tokens import RAW, TAG, after_comment, after_mark, attributes_at, end_tag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,13 +24,9 @@ if TYPE_CHECKING:
 
 #: Levels of elements; a browser needs seconds for thousands, and readers stop somewhere too.
 DEPTH_LIMIT = 200
-#: Attributes of one element that are looked at.
-ATTRIBUTES_LIMIT = 100
 #: Characters of one attribute that are kept; those of a picture written into the HTML are not counted.
 VALUE_LIMIT = 20_000
 
-# What stands in them is no HTML; they reach to their own end tag, or to the end of everything.
-_RAW = frozenset("script style title textarea xmp iframe noembed noframes".split())
 # What stands in them is not shown; without an end tag they end where they begin.
 _UNSEEN = frozenset("svg math object template select applet audio video".split())
 _ELEMENTS = frozenset(
@@ -49,18 +44,6 @@ _ATTRIBUTES = frozenset(
 _FLAT = frozenset("body br col colgroup dd dt hr html img li p rp rt source tbody td tfoot th thead tr wbr".split())
 _PICTURES = frozenset(("src", "background"))
 _WHITE = " \t\n\r\f"
-_TAG = re.compile(r"<(?:(/?)([A-Za-z][^ \t\n\r\f/>]*+)|(!--)|[!?/])")
-_ATTRIBUTE = re.compile(
-    r"""[ \t\n\r\f/]*+
-    (?: ([^ \t\n\r\f/>][^ \t\n\r\f/>=]*+)
-        (?: [ \t\n\r\f]*+ = [ \t\n\r\f]*+
-            (?: "([^"]*+)(?:"|\Z) | '([^']*+)(?:'|\Z) | ([^ \t\n\r\f>]*+) )
-        )?+
-    )?+""",
-    re.VERBOSE,
-)
-_END_OF_COMMENT = re.compile("--!?>")
-_END_OF_RAW = {name: re.compile(f"(?ai)</{name}(?=[ \t\n\r\f/>])") for name in _RAW | _UNSEEN}
 
 
 def sanitised(html: str, address: Address, style: Style) -> str:
@@ -75,17 +58,17 @@ def _pieces(html: str, address: Address, style: Style) -> Iterator[str]:
     depth = 0
     unclosed: set[str] = set()  # of which it is known that no end tag follows: nobody looks twice
     while position < size:
-        tag = _TAG.search(html, position)
+        tag = TAG.search(html, position)
         if tag is None:
             yield _text(html[position:])
             return
         yield _text(html[position : tag.start()])
         position = tag.end()
         if tag[2] is None:
-            position = _after_comment(html, position) if tag[3] else _after(html, position)
+            position = after_comment(html, position) if tag[3] else after_mark(html, position)
             continue
         name = tag[2].lower()
-        attributes, position = _attributes(html, position)
+        attributes, position = attributes_at(html, position)
         if position > size:
             return  # an unfinished tag is dropped
         if tag[1]:
@@ -93,12 +76,12 @@ def _pieces(html: str, address: Address, style: Style) -> Iterator[str]:
                 depth -= depth > 0 and name not in _FLAT
                 if depth < DEPTH_LIMIT:
                     yield f"</{name}>"
-        elif name in _RAW or name in _UNSEEN:
-            found = _END_OF_RAW[name].search(html, position) if name not in unclosed else None
-            if found is None and name in _UNSEEN:
+        elif name in RAW or name in _UNSEEN:
+            end = end_tag(html, position, name) if name not in unclosed else -1
+            if end < 0 and name in _UNSEEN:
                 unclosed.add(name)
                 continue
-            end = found.start() if found else size
+            end = size if end < 0 else end
             if name == "style":
                 yield _style_sheet(html[position:end], attributes, style)
             position = end
@@ -114,17 +97,18 @@ def _text(text: str) -> str:
 
 
 def _style_sheet(sheet: str, attributes: dict[str, str], style: Style) -> str:
-    media = attributes.get("media", "")
+    media = _bounded(attributes.get("media", ""))
     sheet = style(sheet.replace("\0", ""))
     if media:
-        condition = style("".join(c for c in media[:VALUE_LIMIT] if c not in "{};<"))
+        condition = style("".join(c for c in media if c not in "{};<"))
         sheet = f"@media {condition}{{{sheet}}}"
     # Nothing but the end tag ends a style sheet, and the end tag is where it was cut off.
     return f"<style>{sheet}</style>" if "</style" not in sheet.lower() else ""
 
 
 def _kept(name: str, attributes: dict[str, str], address: Address, style: Style) -> Iterator[str]:
-    for key, given in attributes.items():
+    for key, whole in attributes.items():
+        given = _bounded(whole)
         if key == "style":
             yield f' style="{escape(style(given))}"'
         elif key in _PICTURES or (key == "srcset" and name in ("img", "source")):
@@ -139,6 +123,11 @@ def _kept(name: str, attributes: dict[str, str], address: Address, style: Style)
             yield f' {key}="{escape(given)}"'
 
 
+def _bounded(given: str) -> str:
+    """A value without what no browser takes for a letter, and no longer than the limit, but for a picture in it."""
+    return (given if given.startswith("data:image/") else given[:VALUE_LIMIT]).replace("\0", "")
+
+
 def _picture(key: str, given: str, address: Address) -> str:
     if key != "srcset":
         return address(given.strip(_WHITE), True) or ""
@@ -151,33 +140,3 @@ def _picture(key: str, given: str, address: Address) -> str:
         elif found:
             choices.append(found)
     return ", ".join(choices)
-
-
-def _attributes(html: str, position: int) -> tuple[dict[str, str], int]:
-    """The attributes of the tag at `position`, the first of each name, and the place behind its ``>``; past the end
-    if it has none.
-    """
-    kept: dict[str, str] = {}
-    while not html.startswith(">", position):
-        found = _ATTRIBUTE.match(html, position)
-        if position >= len(html) or found is None:
-            return kept, len(html) + 1
-        position = found.end()
-        name = (found[1] or "").lower()
-        if name and name not in kept and len(kept) < ATTRIBUTES_LIMIT:
-            given = (found[2] or found[3] or found[4] or "").replace("\0", "")
-            kept[name] = resolved(given[:VALUE_LIMIT] if not given.startswith("data:image/") else given)
-    return kept, position + 1
-
-
-def _after_comment(html: str, position: int) -> int:
-    for empty in (">", "->"):
-        if html.startswith(empty, position):
-            return position + len(empty)
-    found = _END_OF_COMMENT.search(html, position)
-    return found.end() if found else len(html)
-
-
-def _after(html: str, position: int) -> int:
-    found = html.find(">", position)
-    return found + 1 if found >= 0 else len(html)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT = 60.0  # seconds: what stands between here and the client may end a longer one
 _SHOWN = 10  # messages that a wait in vain shows
+_FIRED_SHOWN = 5  # faults
 
 _QUERY = Field("q", "text", 'What to look for, as in the search box: from:ada subject:offer "two words".', "")
 _GONE = ((404, "There is no such message or part."),)
@@ -116,7 +117,7 @@ async def waited(asking: Asking) -> dict[str, Any]:
             await run_in_threadpool(look)
     if len(came) < given["count"]:
         newest = await run_in_threadpool(store.rows, limit=_SHOWN)
-        raise _in_vain(given, str(wanted), came, newest)
+        raise _in_vain(given, str(wanted), came, newest, asking.resources.fired_last(_FIRED_SHOWN))
     return told(facts.ARRIVED, came)
 
 
@@ -137,11 +138,13 @@ def mended(asking: Asking) -> dict[str, Any]:
     return played(asking)
 
 
-def _in_vain(given: Any, wanted: str, found: list[Row], newest: list[Row]) -> Refusal:
+def _in_vain(given: Any, wanted: str, found: list[Row], newest: list[Row], fired: list[str]) -> Refusal:
     asked = " and ".join(filter(None, (wanted, f"q={given['q']!r}" if given["q"] else "")))
     what = f"{len(found)} of {given['count']} messages{f' with {asked}' if asked else ''} arrived within"
     there = "See what did arrive." if newest else "The inbox is empty: check that the program sends here."
-    return Refusal(404, f"{what} {given['timeout']:g} seconds.", there, messages=facts.rows(newest))
+    if fired:
+        there += " Faults happened: see fired."
+    return Refusal(404, f"{what} {given['timeout']:g} seconds.", there, messages=facts.rows(newest), fired=fired)
 
 
 _WAIT = (

@@ -143,6 +143,7 @@ _REFUSAL: dict[str, Any] = {
             "required": ["what", "advice"],
         },
         "messages": {"type": "array", "items": _ref("Row"), "description": "What did arrive, after a wait in vain."},
+        "fired": {**TYPES["texts"], "description": "The faults that happened last, after a wait in vain."},
     },
     "required": ["error"],
 }

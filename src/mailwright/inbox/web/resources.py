@@ -107,6 +107,10 @@ class Resources:
         """What happened by it, the oldest first."""
         return [str(one) for one in self._playing().fired]
 
+    def fired_last(self, most: int) -> list[str]:
+        """The last of it; empty where there is no mail server."""
+        return [] if self.faults is None else self.fired()[-most:]
+
     def _playing(self) -> Faults:
         if self.faults is None:
             raise ConfigError("There is no mail server here that could play faults.")

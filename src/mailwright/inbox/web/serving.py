@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PORT = 8025
 HEAD_LIMIT = 16_384  # octets of a request line with its header fields
+#: Addresses that mean all of this machine's and are none of a server's, and by which this machine reaches it then.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 _GRACE = 1.0  # seconds for answers that are under way when the server ends
 _STOP_TIMEOUT = 10.0  # seconds to wait for the thread
 
@@ -94,11 +96,10 @@ class Site:
 
     @property
     def url(self) -> str:
-        """The address of the page."""
+        """The address of the page, as this machine reaches it."""
         if self._thread is None:
             raise ConfigError("The page is not open.", "Use it inside of: with Site(inbox.store) as site")
-        host = f"[{self._address}]" if ":" in self._address else self._address
-        return f"http://{host}:{self._port}/"
+        return f"http://{_EVERYWHERE.get(self._name, self._name)}:{self._port}/"
 
     def open(self) -> Self:
         """Begin to listen. Takes some tens of milliseconds."""
@@ -186,8 +187,12 @@ class Site:
 
     def _own_name(self) -> tuple[str, ...]:
         """The address itself, where it is one under which others can reach us."""
-        name = f"[{self._address}]" if ":" in self._address else self._address
-        return () if name in (*LOCAL_NAMES, "0.0.0.0", "[::]") else (name,)
+        return () if self._name in (*LOCAL_NAMES, *_EVERYWHERE) else (self._name,)
+
+    @property
+    def _name(self) -> str:
+        """The address as it stands in a URL."""
+        return f"[{self._address}]" if ":" in self._address else self._address
 
 
 def _config(application: Any, patience: Patience) -> uvicorn.Config:

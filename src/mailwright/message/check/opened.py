@@ -75,6 +75,10 @@ class Opened:
                 continue
         return found
 
+    def encoded(self, *encodings: str) -> list[Entity]:
+        """The parts that hold no parts and are in one of these transfer encodings."""
+        return [one for one in self.entities if one.encoding in encodings and not one.is_multipart]
+
     @property
     def files(self) -> list[Entity]:
         """The parts that are no text to be read and hold no parts."""

@@ -9,6 +9,7 @@ mended in 2025.)
 from __future__ import annotations
 
 import re
+from functools import cache
 from html import unescape
 from html.entities import html5
 
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     #: ``("text", text, {})``, ``("start", name, attributes)`` or ``("end", name, {})``
     Token = tuple[str, str, dict[str, str]]
 
-# Elements whose content is not HTML; it reaches to their end tag, or to the end of everything.
-_RAW = ("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes")
+#: Elements whose content is not HTML; it reaches to their end tag, or to the end of everything.
+RAW = frozenset(("script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"))
+#: Attributes of one element that are kept where all are wanted.
+ATTRIBUTES_LIMIT = 100
 # Only what tells about text, links and structure is kept: a tag may have a million attributes.
 _KEPT = frozenset("alt border class colspan hidden href role rowspan start style type value".split())
 
 # Possessive quantifiers (`*+`) never give back what they took, so no pattern goes over a piece of text twice.
-_TAG = re.compile(r"<(?:(/?)([A-Za-z][^ \t\n\r\f/>]*+)|(!--)|[!?/])")
+#: The next tag, or what is none: group 1 is ``/`` of an end tag, 2 its name, 3 the beginning of a comment.
+TAG = re.compile(r"<(?:(/?)([A-Za-z][^ \t\n\r\f/>]*+)|(!--)|[!?/])")
 _ATTRIBUTE = re.compile(
     r"""[ \t\n\r\f/]*+
     (?: ([^ \t\n\r\f/>][^ \t\n\r\f/>=]*+)
@@ -37,7 +41,6 @@ _ATTRIBUTE = re.compile(
 )
 _NAME = re.compile("[A-Za-z0-9]++;?")
 _END_OF_COMMENT = re.compile("--!?>")
-_END_OF_RAW = {name: re.compile(f"(?ai)</{name}(?=[ \t\n\r\f/>])") for name in _RAW}
 
 #: Characters. The longest name is ``CounterClockwiseContourIntegral;``; a longer number is no character.
 _REFERENCE_LIMIT = 40
@@ -52,7 +55,7 @@ def tokens(html: str, kept: frozenset[str] = _KEPT) -> Iterator[Token]:
     """
     position, size = 0, len(html)
     while position < size:
-        tag = _TAG.search(html, position)
+        tag = TAG.search(html, position)
         if tag is None:
             yield ("text", resolved(html[position:]), {})
             return
@@ -61,25 +64,27 @@ def tokens(html: str, kept: frozenset[str] = _KEPT) -> Iterator[Token]:
         position = tag.end()
         name = tag[2]
         if name is None:
-            position = _after_comment(html, position) if tag[3] else _after(html, ">", position)
+            position = after_comment(html, position) if tag[3] else after_mark(html, position)
             continue
         name = name.lower()
-        attributes, position = _attributes(html, position, kept)
+        attributes, position = attributes_at(html, position, kept)
         if position > size:
             return  # "eof-in-tag": the standard drops an unfinished tag
         if tag[1]:
             yield ("end", name, {})
             continue
         yield ("start", name, attributes)
-        if name in _END_OF_RAW:
-            found = _END_OF_RAW[name].search(html, position)
-            end = found.start() if found else size
+        if name in RAW:
+            found = end_tag(html, position, name)
+            end = size if found < 0 else found
             yield ("text", html[position:end], {})
             position = end
 
 
-def _attributes(html: str, position: int, kept: frozenset[str]) -> tuple[dict[str, str], int]:
-    """The attributes of the tag at `position`, and the place behind its ``>``; past the end if it has none."""
+def attributes_at(html: str, position: int, kept: frozenset[str] | None = None) -> tuple[dict[str, str], int]:
+    """The attributes of the tag whose name ends at `position`, and the place behind its ``>``; past the end if it has
+    none. Only those in `kept`, or all up to `ATTRIBUTES_LIMIT`; of a repeated one the first.
+    """
     given: dict[str, str] = {}
     while not html.startswith(">", position):
         found = _ATTRIBUTE.match(html, position)
@@ -87,12 +92,25 @@ def _attributes(html: str, position: int, kept: frozenset[str]) -> tuple[dict[st
             return given, len(html) + 1
         position = found.end()
         name = (found[1] or "").lower()
-        if name in kept and name not in given:
+        wanted = name in kept if kept is not None else name and len(given) < ATTRIBUTES_LIMIT
+        if wanted and name not in given:
             given[name] = _resolved_value(found[2] or found[3] or found[4] or "")
     return given, position + 1
 
 
-def _after_comment(html: str, position: int) -> int:
+def end_tag(html: str, position: int, name: str) -> int:
+    """Where the end tag of an element begins whose content is not HTML; -1 if it has none."""
+    found = _end_of(name).search(html, position)
+    return found.start() if found else -1
+
+
+@cache
+def _end_of(name: str) -> re.Pattern[str]:
+    return re.compile(f"(?ai)</{name}(?=[ \t\n\r\f/>])")
+
+
+def after_comment(html: str, position: int) -> int:
+    """The place behind a comment whose ``<!--`` ends at `position`."""
     for empty in (">", "->"):  # <!--> and <!---> are whole comments
         if html.startswith(empty, position):
             return position + len(empty)
@@ -100,8 +118,9 @@ def _after_comment(html: str, position: int) -> int:
     return found.end() if found else len(html)
 
 
-def _after(html: str, mark: str, position: int) -> int:
-    found = html.find(mark, position)
+def after_mark(html: str, position: int) -> int:
+    """The place behind the next ``>``."""
+    found = html.find(">", position)
     return found + 1 if found >= 0 else len(html)
 
 

@@ -71,7 +71,7 @@ async def receive(
 
 
 async def _talk(visit: Visit) -> None:
-    rules, mischief = visit.rules, visit.mischief
+    rules, mischief, minutes = visit.rules, visit.mischief, visit.minutes
     if mischief is not None:
         await mischief.begins(visit)
     if rules.security == "tls" and rules.tls is not None:
@@ -83,12 +83,16 @@ async def _talk(visit: Visit) -> None:
         visit.say(greeting)
     while not visit.over:
         try:
-            line = await visit.line(visit.command_limit)
+            line = visit.inflow.line(visit.command_limit)
+            if line is None:
+                await visit.listen(rules.timeout)
+                continue
+            visit.heard()
             verb, argument = split_command(line)
             answer = _ANSWERS.get(verb)
             if verb == "MAIL":
-                visit.minutes.begin()
-            visit.minutes.note("C", line if verb in _PLAIN else _shown(visit, verb, argument))
+                minutes.begin()
+            minutes.note("C", line if verb in _PLAIN else _shown(visit, verb, argument))
             if mischief is not None and mischief.armed and await mischief.instead(visit, verb, argument):
                 pass
             elif answer is not None:
@@ -102,7 +106,8 @@ async def _talk(visit: Visit) -> None:
             visit.say(problem.reply or Reply(500, (f"5.5.2 {problem.what}",)))
         if mischief is not None and mischief.busy:
             await mischief.settle(visit)
-        await visit.flush(above=FLUSH_SIZE)
+        if len(visit.replies) > FLUSH_SIZE:
+            await visit.flush()
 
 
 def _shown(visit: Visit, verb: str, argument: str) -> str:

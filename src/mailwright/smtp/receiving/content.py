@@ -19,73 +19,67 @@ if TYPE_CHECKING:
 PATIENCE = 256 << 20
 
 _END = b"\r\n.\r\n"
-_PORTION = 1 << 16  # octets that are looked through for the end before what is content goes on
 
 
 class Incoming:
     """Content that follows DATA, of which at most `limit` octets are kept.
 
     It ends at CRLF.CRLF and at nothing else: receivers that took LF.LF or LF.CRLF for the end let one
-    message smuggle in another. The search goes on where it stopped, so that its time is linear however the
-    octets are cut into pieces.
+    message smuggle in another. Each octet is looked at once, however they are cut into pieces: what could be the
+    beginning of an end is held back until it is known.
     """
 
-    __slots__ = ("_limit", "_octets", "_searched", "_start", "gathered", "rest", "size")
+    __slots__ = ("_held", "_limit", "_start", "gathered", "rest", "size")
 
     def __init__(self, limit: int, gathered: Gathered) -> None:
         self._limit = limit
         self.gathered = gathered
         # The content begins at the beginning of a line, so that a lone dot there ends it: as if a CRLF came
         # before.
-        self._octets = bytearray(b"\r\n")
+        self._held = b"\r\n"
         self._start = 2  # octets of it that are not the client's
-        self._searched = 0
         self.size = 0  # octets that arrived, doubled dots included
         self.rest = b""  # what came behind the end
 
     def feed(self, data: bytes) -> bool:
         """Take what arrived; true when the end was found."""
-        octets = self._octets
-        octets += data
-        self.size += len(data)
-        end = octets.find(_END, self._searched)
+        octets = self._held + data
+        end = octets.find(_END)
         if end >= 0:
-            if len(octets) > end + len(_END):
-                self.rest = bytes(octets[end + len(_END) :])
-            self.size -= len(octets) - end - 2
-            self._hand_over(end + 2)
+            self.rest = octets[end + len(_END) :]
+            self.size += len(data) - len(self.rest) - 3
+            self._hand_over(octets[: end + 2])
             return True
+        self.size += len(data)
         # RFC 1870 §3 does not count doubled dots: a content of nothing but lone dots grows by a third. The
         # end mark may be among what arrived.
         if self.size > self._limit + self._limit // 3 + 3:
             self.gathered.refuse(_too_big(self._limit))
-        if len(octets) > _PORTION or self.gathered.refusal is not None:
-            self._hand_over(_safe_cut(octets))
-        self._searched = max(0, len(octets) - 4)
+        cut = _safe_cut(octets)
+        self._held = octets[cut:]
+        if cut:
+            self._hand_over(octets[:cut])
         return False
 
-    def _hand_over(self, count: int) -> None:
-        """The first octets are content, whatever follows."""
-        octets = self._octets
-        if self.gathered.refusal is None and count > self._start:
-            portion = octets[:count]
+    def _hand_over(self, portion: bytes) -> None:
+        """This is content, whatever follows."""
+        gathered = self.gathered
+        if gathered.refusal is None:
             if b"\r\n." in portion:
                 # §4.5.2: the first dot of a line is removed, whatever follows it.
                 portion = portion.replace(b"\r\n.", b"\r\n")
-            self.gathered.add(memoryview(portion)[self._start :])
-            if self.gathered.size > self._limit:
-                self.gathered.refuse(_too_big(self._limit))
-        if count >= self._start:
-            del octets[:count]
-            self._start = 0
+            gathered.add(portion[self._start :])
+            if gathered.size > self._limit:
+                gathered.refuse(_too_big(self._limit))
+        self._start = 0
 
     @property
     def held(self) -> int:
         """Octets that it takes, wherever they are."""
-        return len(self._octets) + self.gathered.size
+        return len(self._held) + self.gathered.size
 
 
-def _safe_cut(octets: bytearray) -> int:
+def _safe_cut(octets: bytes) -> int:
     """A place behind which neither the end mark nor a doubled dot is torn apart."""
     cut = max(0, len(octets) - 4)
     if octets[cut - 1 : cut] == b"\r":
@@ -104,6 +98,8 @@ async def data(visit: Visit, argument: str) -> None:
     rules = visit.rules
     gathered = Gathered(visit.storage)
     incoming = Incoming(rules.size, gathered)
+    if not visit.inflow:
+        await visit.listen(rules.content_timeout)
     while not incoming.feed(visit.inflow.take_all()):
         if incoming.size > rules.size + PATIENCE:
             raise _endless(rules.size)
@@ -189,15 +185,16 @@ async def _finish(visit: Visit, transaction: Transaction, gathered: Gathered) ->
 
 
 async def _handed_over(visit: Visit, transaction: Transaction, content: bytes | Source) -> Decision:
+    recipients = transaction.addressed()
     received = Received(
-        transaction.envelope(),
+        transaction.envelope(recipients),
         content,
         hello=visit.hello,
         peer=visit.peer,
         login=visit.login,
         tls=visit.secured,
         mail_parameters=transaction.parameters,
-        rcpt_parameters=tuple(parameters for _, parameters in transaction.addressed().values()),
+        rcpt_parameters=tuple([parameters for _, parameters in recipients]),
     )
     deliver = visit.deliver
     try:

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Entry = tuple[float, str, str]  # when, who, what
+
 _OPENING = 100  # lines kept of what came before the first message
 _MESSAGE = 300  # lines kept of what belongs to one message: its beginning and its end
 
@@ -21,12 +23,12 @@ class Minutes:
     __slots__ = ("_clock", "_dropped", "_lines", "_opening", "_over", "_start")
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        self._clock = clock
-        self._start = clock() if clock is not None else 0.0
-        self._opening: list[tuple[float, str, str]] | None = None
-        self._lines: list[tuple[float, str, str]] = []
+        self._clock = clock or _no_clock
+        self._start = self._clock()
+        self._opening: list[Line] | None = None
+        self._lines: list[Entry] = []
         self._dropped = 0
-        self._over = False
+        self._over = False  # the message was handed over: what is said now ends its transcript
 
     def note(self, mark: str, text: str) -> None:
         """Note what was said or happened; the marks are those of `Line`."""
@@ -34,45 +36,52 @@ class Minutes:
         if self._over and mark == "C":
             self._over, self._dropped = False, 0
             lines = self._lines = []  # the other ones belong to a transcript
-        lines.append((self._clock() if self._clock is not None else 0.0, mark, text[:LINE_LIMIT]))
+        lines.append((self._clock(), mark, text[:LINE_LIMIT]))
         if len(lines) > _MESSAGE:
+            if self._over:
+                lines.pop()  # somebody may be reading them
+                return
             del lines[_MESSAGE // 2]
             self._dropped += 1
 
     def begin(self) -> None:
         """The first message begins: what was said so far is the opening of all."""
         if self._opening is None:
-            self._opening, self._lines = self._lines[:_OPENING], []
+            self._opening, self._lines = _made(self._lines[:_OPENING], self._start), []
             self._dropped = 0
 
     def transcript(self) -> Transcript:
-        """What was said so far, of a message as it is handed over; the next one begins anew."""
+        """What was said so far, and the replies that are said next, of a message as it is handed over; the next one
+        begins anew.
+        """
         self._over = True
         return _Unread(self._opening or [], self._lines, self._dropped, self._start)
 
 
+def _no_clock() -> float:
+    return 0.0
+
+
+def _made(entries: list[Entry], start: float) -> list[Line]:
+    return [Line(at - start, mark, text) for at, mark, text in entries]
+
+
 class _Unread(Transcript):
-    """A transcript whose lines are made when somebody reads them: of most messages nobody does."""
+    """A transcript whose lines are made each time that somebody reads them: of most messages nobody does, and of the
+    others before the last reply was said.
+    """
 
-    __slots__ = ("_count", "_lines", "_opening")
+    __slots__ = ("_lines", "_opening")
 
-    def __init__(
-        self, opening: list[tuple[float, str, str]], lines: list[tuple[float, str, str]], dropped: int, start: float
-    ) -> None:
-        self.limit, self.dropped = _OPENING + _MESSAGE, dropped
-        self._clock, self._start = None, start
-        self._opening, self._lines, self._count = opening, lines, len(lines)
+    def __init__(self, opening: list[Line], lines: list[Entry], dropped: int, start: float) -> None:
+        self.limit, self._dropped = _OPENING + _MESSAGE, dropped
+        self._start = start
+        self._opening, self._lines = opening, lines
 
-    def __getattr__(self, name: str) -> list[Line]:
-        # Called for what is not there yet.
-        if name not in ("_first", "_last"):
-            raise AttributeError(name)
-        made = [Line(max(0.0, at - self._start), mark, text) for at, mark, text in self._lines[: self._count]]
-        half = _MESSAGE // 2 if self.dropped else len(made)
-        opening = [Line(max(0.0, at - self._start), mark, text) for at, mark, text in self._opening]
-        self._first, self._last = opening + made[:half], made[half:]
-        first: list[Line] = getattr(self, name)
-        return first
+    def _unfold(self) -> None:
+        lines = _made(self._lines, self._start)
+        half = _MESSAGE // 2 if self._dropped else len(lines)
+        self._first, self._last = self._opening + lines[:half], lines[half:]
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Transcript, (), self.__getstate__())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from mailwright.message.source import Octets
 
 TYPE_CHECKING = False
@@ -74,7 +76,7 @@ class Received:
     def content(self) -> bytes:
         """The exact octets, all of them in memory."""
         source = self._source
-        return source.data if isinstance(source, Octets) else b"".join(source.blocks(BLOCK))
+        return source.data if isinstance(source, Octets) else _whole(source)
 
     @property
     def size(self) -> int:
@@ -112,3 +114,15 @@ class Received:
     def __repr__(self) -> str:
         to = ", ".join(a.spec for a in self.recipients[:3]) + (", …" if len(self.recipients) > 3 else "")
         return f"<Received from <{self.envelope.reverse_path}> to {to}, {self.size:,} octets>"
+
+
+def _whole(source: Source) -> bytes:
+    """All octets. Joined, a large content would be in memory twice: in pieces, and as a whole."""
+    whole = BytesIO()
+    if source.size:
+        whole.seek(source.size - 1)
+        whole.write(b"\0")  # it has its size at once, and `getvalue` copies nothing
+        whole.seek(0)
+    for block in source.blocks(BLOCK):
+        whole.write(block)
+    return whole.getvalue()

@@ -13,7 +13,7 @@ from mailwright.words.reply import Reply, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection, Iterable
     from typing import TypeAlias
 
     from mailwright.smtp.receiving.gathering import Gathered, Spool
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Deliver: TypeAlias = Callable[[Received], Decision | Awaitable[Decision]]
 
 FLUSH_SIZE = 65536  # octets of replies that are kept back at most
+_NO_TEXT = ("",)
+_NOTHING = {""}  # asked about delivery reports
 _COUNTED = frozenset((500, 501, 502, 503, 504, 535, 555))  # this was nonsense, or a wrong password
 
 
@@ -45,24 +47,22 @@ class Transaction:
         self.recipients: list[tuple[Address, dict[str, str]]] = []
         self.chunks: Gathered | None = None
 
-    def addressed(self) -> dict[str, tuple[Address, dict[str, str]]]:
-        """The recipients and their parameters by address, each once; who is named twice keeps the first
-        parameters.
-        """
+    def addressed(self) -> Collection[tuple[Address, dict[str, str]]]:
+        """The recipients and their parameters, each once; who is named twice keeps the first parameters."""
         unique: dict[str, tuple[Address, dict[str, str]]] = {}
         for recipient in self.recipients:
             unique.setdefault(recipient[0].spec, recipient)
-        return unique
+        return unique.values()
 
-    def envelope(self) -> Envelope:
-        """The envelope; a NOTIFY that recipients differ in is not part of it."""
-        addresses = tuple(address for address, _ in self.addressed().values())
+    def envelope(self, addressed: Iterable[tuple[Address, dict[str, str]]]) -> Envelope:
+        """The envelope for those; a NOTIFY that recipients differ in is not part of it."""
+        addresses = tuple([address for address, _ in addressed])
         return Envelope(self.sender, addresses, self._dsn(), "REQUIRETLS" in self.parameters)
 
     def _dsn(self) -> DSN | None:
-        asked = {given.get("NOTIFY", "").upper() for _, given in self.recipients}
+        asked = {given.get("NOTIFY", "").upper() if given else "" for _, given in self.recipients}
         ret, envid = self.parameters.get("RET", ""), self.parameters.get("ENVID", "")
-        if not ret and not envid and asked == {""}:
+        if not ret and not envid and asked == _NOTHING:
             return None
         notify = tuple(asked.pop().split(",")) if len(asked) == 1 and "" not in asked else ()
         return DSN(notify, ret.upper() or None, read_xtext(envid, "ENVID") or None)
@@ -85,8 +85,9 @@ class Visit:
     """The state of one connection. `hello` is the name that the client gave; `extended` says that it was in
     EHLO or LHLO.
 
-    `secured` and `login` are what TLS and AUTH brought. `over` ends the visit when everything was said. `mischief` is
-    what goes wrong on request, if anything may; `minutes` are what was said.
+    `replies` are octets that wait for `flush`. `secured` and `login` are what TLS and AUTH brought. `over` ends the
+    visit when everything was said. `mischief` is what goes wrong on request, if anything may; `minutes` are what was
+    said.
     """
 
     __slots__ = (
@@ -99,6 +100,7 @@ class Visit:
         "mischief",
         "over",
         "peer",
+        "replies",
         "rules",
         "secured",
         "storage",
@@ -109,7 +111,8 @@ class Visit:
         "_deliver",
         "_held",
         "_nonsense",
-        "_replies",
+        "_patience",
+        "_takes_logins",
         "_waited",
     )
 
@@ -125,6 +128,8 @@ class Visit:
         self.rules = rules
         self._deliver = deliver
         # What a service says is said as it says it.
+        self._takes_logins = rules.takes_logins
+        self._patience = Read(rules.timeout)
         self._bare = rules.manners is None and "ENHANCEDSTATUSCODES" not in rules.extensions
         self.mischief = mischief
         self.minutes = Minutes(clock)
@@ -135,7 +140,7 @@ class Visit:
         self.secured: TLSFacts | None = None
         self.over = False
         self.inflow = Inflow()
-        self._replies = bytearray()
+        self.replies = bytearray()
         self._nonsense = 0
         self._waited = False
         self._deadline: float | None = None
@@ -189,16 +194,16 @@ class Visit:
         bare = (self._bare and reply.enhanced) or ""
         if self.mischief is not None and reply is self.mischief.refusal:
             bare = ""  # what a fault says is said as it stands
-        lines, octets = _written(reply.code, reply.lines or ("",), bare)
+        lines, octets = _written(reply.code, reply.lines or _NO_TEXT, bare)
         for line in lines:
             self.minutes.note("S", line)
-        self._replies += octets
+        self.replies += octets
 
-    async def flush(self, above: int = 0) -> None:
-        """Hand over what was said, if it is more than `above` octets."""
-        if len(self._replies) > above:
-            replies = bytes(self._replies)
-            self._replies.clear()
+    async def flush(self) -> None:
+        """Hand over what was said."""
+        if self.replies:
+            replies = bytes(self.replies)
+            self.replies.clear()
             if self.mischief is not None and self.mischief.busy:
                 return await self.mischief.utter(self, replies)
             try:
@@ -213,17 +218,20 @@ class Visit:
         All of one command or one content, until `heard`, must come within about `patience` seconds: one
         octet now and then is not enough to stay for ever.
         """
-        await self.flush()
-        timeout = self.rules.timeout
+        if self.replies:
+            await self.flush()
+        read = self._patience
         if self._waited:
             now = await Clock()
             if self._deadline is None:
                 self._deadline = now + patience
-            timeout = min(timeout, self._deadline - now)
-            if timeout <= 0:
+            left = self._deadline - now
+            if left <= 0:
                 raise TimeoutError
+            if left < read.timeout:
+                read = Read(left)
         self._waited = True
-        data = await Read(timeout)
+        data = await read
         if not data:
             raise ConnectionResetError("the client left")
         self.inflow.feed(data)
@@ -246,7 +254,7 @@ class Visit:
     @property
     def command_limit(self) -> int:
         """Octets of one command: a token in AUTH may be long (RFC 4954 §4)."""
-        return AUTH_LIMIT if self.rules.takes_logins and self.login is None else COMMAND_LIMIT
+        return AUTH_LIMIT if self._takes_logins and self.login is None else COMMAND_LIMIT
 
 
 @lru_cache(256)  # a server says the same few things all day

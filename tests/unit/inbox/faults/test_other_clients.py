@@ -6,6 +6,7 @@ import asyncio
 import gc
 import smtplib
 import ssl
+import traceback
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 
@@ -43,8 +44,22 @@ ROWS = [
     ("disk_full", {"accept-then-452"}, "storage"),
     ("says gmail 'daily limit'", {"gmail-daily-limit"}, "Daily user sending limit"),
     # Both libraries say the same words wherever the connection ends, so that the traceback alone tells the place.
+    ("drop starttls", {"closed-before-starttls"}, ""),
+    ("drop mail", {"closed-at-envelope"}, ""),
+    ("drop mail reset", {"closed-at-envelope"}, ""),
+    ("drop rcpt", {"closed-at-envelope"}, ""),
     ("drop data", {"closed-at-data", "lost-after-content"}, ""),
+    ("in_content", {"closed-at-data"}, ""),
     ("after_dot", {"closed-at-data", "lost-after-content"}, ""),
+    ("after_dot reset", {"closed-at-data", "lost-after-content"}, ""),
+]
+#: Where the server says nothing more, and which kind that is.
+SILENT = [
+    ("drop greeting silence", "greeting-timeout"),
+    ("drop ehlo silence", "timeout-in-talk"),
+    ("drop auth silence", "timeout-at-auth"),
+    ("drop mail silence", "timeout-in-talk"),
+    ("after_dot silence", "timeout-at-content"),
 ]
 
 
@@ -55,15 +70,15 @@ def mail() -> EmailMessage:
     return message
 
 
-def with_smtplib(inbox: Inbox) -> None:
+def with_smtplib(inbox: Inbox, patience: float = 20) -> None:
     context = ssl.create_default_context(cafile=inbox.server.tls.ca_file)
-    with smtplib.SMTP("127.0.0.1", inbox.server.port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", inbox.server.port, timeout=patience) as client:
         client.starttls(context=context)
         client.login("ada", "correct horse")
         client.send_message(mail())
 
 
-def with_aiosmtplib(inbox: Inbox) -> None:
+def with_aiosmtplib(inbox: Inbox, patience: float = 20) -> None:
     context = ssl.create_default_context(cafile=inbox.server.tls.ca_file)
 
     async def send() -> None:
@@ -75,7 +90,7 @@ def with_aiosmtplib(inbox: Inbox) -> None:
             username="ada",
             password="correct horse",
             tls_context=context,
-            timeout=20,
+            timeout=patience,
         )
 
     asyncio.run(send())
@@ -108,11 +123,9 @@ def test_what_others_are_told(
     with inbox.faults.add(fault) as armed:
         raised, text, kind = failure_of(client, inbox)
         assert armed.fired
-    lost = fault.startswith("drop") or fault == "after_dot"
+    lost = fault.startswith(("drop", "in_content", "after_dot"))
     if lost:
         assert issubclass(raised, DISCONNECTED)
-        # aiosmtplib says where only for the greeting.
-        kinds = kinds | {"fallback-disconnect"} if client is with_aiosmtplib else kinds
     assert kind in kinds, (raised, text, kind)
     assert words in text
 
@@ -122,3 +135,38 @@ def test_without_faults_they_are_served(client: Callable[[Inbox], None], inbox: 
     inbox.clear()
     client(inbox)
     assert inbox.wait(to="grace@example.net").subject == "Hello"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("client", [with_smtplib, with_aiosmtplib])
+@pytest.mark.parametrize(("fault", "kind"), SILENT)
+def test_the_step_at_which_nothing_came_any_more_is_told(
+    fault: str, kind: str, client: Callable[..., None], inbox: Inbox
+) -> None:
+    with inbox.faults.add(fault):
+        assert failure_of(lambda inbox: client(inbox, 0.5), inbox)[2] == kind
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("client", [with_smtplib, with_aiosmtplib])
+@pytest.mark.parametrize("fault", ["drop connect", "drop ehlo", "drop auth", "drop mail", "after_dot"])
+def test_a_traceback_that_somebody_pasted_tells_as_much_as_the_exception(
+    fault: str, client: Callable[[Inbox], None], inbox: Inbox
+) -> None:
+    with inbox.faults.add(fault):
+        try:
+            client(inbox)
+        except Exception as error:
+            pasted, caught = explain(traceback.format_exc()), explain(error)
+    assert pasted.kind == caught.kind and caught.kind.startswith(("closed-", "lost-"))
+    gc.collect()
+
+
+def test_the_last_line_alone_tells_what_it_may_have_been_and_never_to_send_again() -> None:
+    for line in ("Connection unexpectedly closed", "aiosmtplib.errors.SMTPServerDisconnected: Unexpected EOF received"):
+        told = explain(line)
+        said = str(told)
+        assert told.retry == "no" and "not tell at which step" in told.what
+        assert all(word in said for word in ("port 25", "465", "587", "STARTTLS", "app password", "traceback"))

@@ -103,11 +103,20 @@ def test_depth_and_number_of_parts_are_bounded() -> None:
 @given(st.binary(max_size=400))
 def test_any_octets_can_be_read(content: bytes) -> None:
     found = bodies(content)
+    assert (found.root.start, found.root.end) == (0, len(content))
     for node in found.root.walk():
-        octets(content, node)
-    source(content, 3)
-    headers(content)
-    people(content, Envelope.of(None, "a@example.org"))
+        assert 0 <= node.start <= node.body <= node.end <= len(content)
+        assert len(octets(content, node)) <= node.size
+        assert all(node.body <= child.start and child.end <= node.end for child in node.children)
+    leaves = [node for node in found.root.walk() if not node.children]
+    sorted_in = [*found.texts, *found.inline, *found.attachments, *([found.html] if found.html else [])]
+    assert sorted(node.start for node in sorted_in) == sorted(node.start for node in leaves)
+    shown = source(content)
+    assert shown.total == len(content.split(b"\n")) - content.endswith(b"\n")
+    assert len(shown.lines) == min(shown.total, LINES_LIMIT) or content == b""
+    assert "Date" in headers(content).missing or b"date" in content.lower()
+    delivered = [one for one in people(content, Envelope.of(None, "a@example.org")).listed if one.delivered]
+    assert {one.address for one in delivered} == {"a@example.org"}
 
 
 def test_people_tell_who_is_named_where_and_who_gets_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from html import escape
 
 import pytest
 from hypothesis import given
@@ -160,3 +161,42 @@ def test_depth_is_bounded_and_its_text_stays() -> None:
 def test_a_picture_in_the_html_itself_is_looked_at_too(data: bytes, stays: bool) -> None:
     url = "data:image/png;base64," + b64encode(data).decode()
     assert (url in shown(f'<img src="{url}">').document.decode()) is stays
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        '@import "http://evil.test/a.css";',
+        '@im@import;port "http://evil.test/a.css";',
+        '@\\import "http://evil.test/a.css";',
+        '@\\69 mport "http://evil.test/a.css";',
+        "p{background:u\\rl(http://evil.test/a.png)}",
+        "p{background:\\u\\r\\l(http://evil.test/a.png)}",
+        "p{background:u\\000072l(http://evil.test/a.png)}",
+        "p{background:url(http://evil.test/a.png",
+        "p{background:url('http://evil.test/a.png",
+        "p{background:url('http://evil.test/a.png' crossorigin(anonymous))}",
+        'p{background:image-set("http://evil.test/a.png" 1x)}',
+        'p{background:image-@import;set("http://evil.test/a.png" 1x)}',
+        'p{background:-webkit-\\image-set("http://evil.test/a.png" 1x)}',
+        'p{background:im\\61ge-set("http://evil.test/a.png" 1x)}',
+    ],
+)
+def test_no_spelling_of_an_address_in_a_style_sheet_asks_anybody(sheet: str) -> None:
+    """The policy of the frame would refuse it; here it is not even written."""
+    for html in (f"<style>{sheet}</style>", f'<p style="{escape(sheet)}">x</p>', f"<style>{sheet}"):
+        document = shown(html).document.decode().lower()
+        for way in ("@import", "url(", "image-set("):
+            assert way not in document, (html, document[-200:])
+        assert "\\" not in document
+
+
+def test_a_style_sheet_of_nothing_but_imports_is_no_more_work_than_its_length() -> None:
+    nested = "@im" * 100_000 + "port x;" * 100_000
+    assert "@import" not in shown(f"<style>{nested}</style>").document.decode()
+
+
+def test_a_query_in_a_link_stays_as_it_was_written() -> None:
+    assert clean('<a href="https://a.example/?x=1&copy=2&region=3&amp;y=4">z</a>') == (
+        '<a href="https://a.example/?x=1&amp;copy=2&amp;region=3&amp;y=4" rel="noopener noreferrer nofollow">z</a>'
+    )

@@ -184,7 +184,12 @@ def test_waiting_finds_what_is_there(client: Client) -> None:
 
 def test_waiting_in_vain_shows_what_did_arrive(client: Client) -> None:
     empty = client.api("/wait?timeout=0")
-    assert empty.status == 404 and "inbox is empty" in empty.json["error"]["advice"]
+    assert empty.status == 404 and "inbox is empty" in empty.json["error"]["advice"] and empty.json["fired"] == []
+    with client.inbox.faults.add("rcpt reply='450 4.2.0 Later'"), pytest.raises(smtplib.SMTPRecipientsRefused):
+        client.deliver()
+    refused = client.api("/wait?timeout=0").json
+    assert refused["fired"] == ["rcpt 'reply=450 4.2.0 Later': connection 1, message 1, bob@example.org"]
+    assert "Faults happened" in refused["error"]["advice"]
     client.deliver()
     for query in (
         "to=nobody@example.org",

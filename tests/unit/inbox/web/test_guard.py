@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import re
+import urllib.error
+import urllib.request
 
 import pytest
 
+from mailwright.inbox import Inbox
 from mailwright.inbox.web import Site
 from mailwright.inbox.web.api import OPERATIONS
 from mailwright.inbox.web.app import API, application
@@ -287,3 +290,23 @@ def test_everywhere_with_a_password_is_allowed() -> None:
     with opened(address="0.0.0.0", password=PASSWORD, hosts=("127.0.0.1",)) as client:
         assert client.ask("/").status == 401
         assert client.ask("/", Authorization=basic(f"x:{PASSWORD}")).status == 200
+
+
+@pytest.mark.parametrize(("address", "reached"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("::1", "[::1]")])
+def test_a_page_for_all_addresses_names_one_that_answers(address: str, reached: str) -> None:
+    """0.0.0.0 is where to listen; nobody's browser can ask for a page there, and the guard knows no such name."""
+    with Inbox(tls=False) as inbox:
+        try:
+            site = Site(inbox.store, address=address, port=0, password="correct horse").open()
+        except ConfigError:
+            pytest.skip("there is no IPv6")
+        try:
+            assert site.url.startswith(f"http://{reached}:")
+            request = urllib.request.Request(f"{site.url}api/v1/about")
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(request, timeout=20)
+            request.add_header("Authorization", "Basic " + base64.b64encode(b"x:correct horse").decode())
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                assert answer.status == 200
+        finally:
+            site.close()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +58,48 @@ def test_odd_ones_come_out_the_same_either_way(case: str, client: Client, monkey
     monkeypatch.setattr(parts, "LARGE", 1000)
     piece_by_piece = client.ask(f"/m/{id}/part/2")
     assert at_once.status == piece_by_piece.status == 200 and at_once.body == piece_by_piece.body
+
+
+LARGE = """
+import resource, smtplib, sys, threading
+from mailwright.inbox import Inbox, Rules
+from tests.unit.inbox.web.asking import Client, Site
+
+PARTS, SIZE = 6, 12 << 20
+line = b"QUJD" * 18 + b"\\r\\n"
+part = b"\\r\\n--b\\r\\nContent-Type: image/png\\r\\nContent-Transfer-Encoding: base64\\r\\n\\r\\n" + line * (SIZE * 4 // 3 // len(line))
+head = b"Subject: large\\r\\nMIME-Version: 1.0\\r\\nContent-Type: multipart/mixed; boundary=b\\r\\n"
+with Inbox(tls=False, rules=Rules(size=200 << 20), save=sys.argv[1]) as inbox, Site(inbox.store, port=0) as site:
+    with smtplib.SMTP("127.0.0.1", inbox.server.port, timeout=60) as sender:
+        sender.ehlo(), sender.mail("a@b.org"), sender.rcpt("c@d.org"), sender.docmd("DATA")
+        sender.send(head)
+        for _ in range(PARTS):
+            sender.send(part)
+        sender.send(b"\\r\\n--b--\\r\\n.\\r\\n")
+        assert sender.getreply()[0] == 250
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    client, right = Client(site, inbox), []
+    def get(number):
+        import http.client, hashlib
+        asking = http.client.HTTPConnection("127.0.0.1", client.port, timeout=60)
+        asking.request("GET", f"/api/v1/messages/1/parts/{number}")
+        answer, count = asking.getresponse(), 0
+        while octets := answer.read(1 << 16):
+            count += len(octets)
+        right.append(count == part.count(b"QUJD") * 3)
+        asking.close()
+    threads = [threading.Thread(target=get, args=(number,)) for number in range(1, PARTS + 1)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+    print(right == [True] * PARTS, inbox.store.rows()[0].size >> 20, grown)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
+def test_all_parts_of_100_megabytes_at_once_take_the_memory_of_one_copy(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", LARGE, str(tmp_path / "mails.sqlite")]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[4], check=False)
+    assert ran.stdout, ran
+    right, size, grown = ran.stdout.split()
+    assert right == "True" and int(size) >= 96 and int(grown) < 180, ran.stdout

@@ -113,10 +113,22 @@ def test_a_body_without_end_is_cut_off(shared: Client) -> None:
 
 def test_one_connection_serves_many_requests(shared: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", shared.port, timeout=20)
-    for path in ("/", "/nothing", "/api/v1/messages", "/m/1/raw") * 5:
-        connection.request("GET", path)
-        connection.getresponse().read()
-    connection.close()
+    connection.connect()
+    first = connection.sock
+    try:
+        for path, said in (("/", b"<!doctype html>"), ("/api/v1/messages", b"{"), ("/m/1/raw", b"Subject: ")) * 5:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            assert (answer.status, answer.getheader("connection")) == (200, None)
+            assert said in answer.read()
+            assert connection.sock is first
+        connection.request("GET", "/nothing")
+        answer = connection.getresponse()
+        answer.read()
+        # Whoever is refused has to come anew: what of his request is still under way is not waited for.
+        assert (answer.status, answer.getheader("connection"), connection.sock) == (404, "close", None)
+    finally:
+        connection.close()
 
 
 def test_requests_in_a_row_are_answered_in_order(shared: Client) -> None:

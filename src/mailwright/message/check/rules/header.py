@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mailwright.message.check.finding import Fault
     from mailwright.message.check.opened import Opened
+    from mailwright.message.fields import Field
 
 group = Group("Header")
 _AHEAD = 3 * 3600  # seconds; filters begin to count a later date as a sign of spam about here
@@ -193,17 +194,13 @@ def broken_encoded_word(mail: Opened) -> Iterator[Fault]:
     """An encoded word that no reader can decode, or that is too long."""
     for field in mail.fields:
         text = field.text
-        start = text.find("=?") if field.key in _ENCODED else -1
-        while start >= 0:
-            word = encoded_word(text, start)
-            end = word[2] if word else start + 2
-            if word is None and text[start + 2 : start + 12].partition("?")[0].replace("-", "").isalnum():
+        for start, end, charset in _encoded_words(field):
+            if charset is None and text[start + 2 : start + 12].partition("?")[0].replace("-", "").isalnum():
                 yield f"{shown(text[start : start + 60])} is no whole encoded word.", f"header {field.name}"
                 break
-            if word and (end - start > _WORD_LIMIT or " " in text[start:end]):
+            if charset is not None and (end - start > _WORD_LIMIT or " " in text[start:end]):
                 yield f"{shown(text[start:end])} is too long, or holds spaces.", f"header {field.name}"
                 break
-            start = text.find("=?", end)
 
 
 @group.rule(
@@ -215,11 +212,20 @@ def broken_encoded_word(mail: Opened) -> Iterator[Fault]:
 def unknown_header_charset(mail: Opened) -> Iterator[Fault]:
     """An encoded word in a character set that nobody knows."""
     for field in mail.fields:
-        text = field.text
-        start = text.find("=?") if field.key in _ENCODED else -1
-        while start >= 0:
-            word = encoded_word(text, start)
-            if word and not is_charset(word[0]):
-                yield f"The character set {shown(word[0])} is not known.", f"header {field.name}"
+        for _, _, charset in _encoded_words(field):
+            if charset is not None and not is_charset(charset):
+                yield f"The character set {shown(charset)} is not known.", f"header {field.name}"
                 break
-            start = text.find("=?", word[2] if word else start + 2)
+
+
+def _encoded_words(field: Field) -> Iterator[tuple[int, int, str | None]]:
+    """What begins like an encoded word in a field that people read: from where to where it reaches, and its character
+    set; `None` for what is none.
+    """
+    text = field.text
+    start = text.find("=?") if field.key in _ENCODED else -1
+    while start >= 0:
+        word = encoded_word(text, start)
+        end = word[2] if word else start + 2
+        yield start, end, word[0] if word else None
+        start = text.find("=?", end)

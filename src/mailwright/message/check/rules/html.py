@@ -89,7 +89,7 @@ def empty_html(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def no_doctype(mail: Opened) -> Iterator[Fault]:
     """A document with <html> and without <!DOCTYPE html>."""
-    if mail.page is not None and mail.page.whole and not mail.page.doctype:
+    if _lacks(mail, "doctype"):
         yield "There is no <!DOCTYPE html>.", "HTML"
 
 
@@ -101,7 +101,7 @@ def no_doctype(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def no_lang(mail: Opened) -> Iterator[Fault]:
     """A document with <html> that does not say its language."""
-    if mail.page is not None and mail.page.whole and not mail.page.lang:
+    if _lacks(mail, "lang"):
         yield "<html> has no lang.", "HTML"
 
 
@@ -113,7 +113,7 @@ def no_lang(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def no_title(mail: Opened) -> Iterator[Fault]:
     """A document with <html> that has no title."""
-    if mail.page is not None and mail.page.whole and not mail.page.title:
+    if _lacks(mail, "title"):
         yield "There is no <title>.", "HTML"
 
 
@@ -125,5 +125,10 @@ def no_title(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def no_viewport(mail: Opened) -> Iterator[Fault]:
     """A document with rules for small screens and without the viewport."""
-    if mail.page is not None and mail.page.whole and "at:media" in mail.page.signs and not mail.page.viewport:
+    if _lacks(mail, "viewport") and mail.page is not None and "at:media" in mail.page.signs:
         yield "There are @media rules and no viewport.", "HTML"
+
+
+def _lacks(mail: Opened, name: str) -> bool:
+    """Whether the HTML is a whole document, and this is not in it."""
+    return mail.page is not None and mail.page.whole and not getattr(mail.page, name)

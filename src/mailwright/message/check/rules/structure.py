@@ -165,16 +165,15 @@ def unknown_encoding(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def broken_base64(mail: Opened) -> Iterator[Fault]:
     """Base64 with strange characters, or cut off."""
-    for one in mail.entities:
-        if one.encoding == "base64" and not one.is_multipart:
-            letters = strange = 0
-            for piece in one.slices():
-                rest = piece.translate(None, _BASE64)
-                letters += len(piece) - len(rest) + rest.count(b"=")
-                strange += len(rest.translate(None, _SPACE + b"="))
-            if strange or letters % 4:
-                what = "holds characters that are not base64" if strange else "is not a whole number of groups"
-                yield f"The body {what}.", one.where
+    for one in mail.encoded("base64"):
+        letters = strange = 0
+        for piece in one.slices():
+            rest = piece.translate(None, _BASE64)
+            letters += len(piece) - len(rest) + rest.count(b"=")
+            strange += len(rest.translate(None, _SPACE + b"="))
+        if strange or letters % 4:
+            what = "holds characters that are not base64" if strange else "is not a whole number of groups"
+            yield f"The body {what}.", one.where
 
 
 @group.rule(
@@ -185,13 +184,12 @@ def broken_base64(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def broken_quoted_printable(mail: Opened) -> Iterator[Fault]:
     """Quoted-printable with an equals sign that means nothing."""
-    for one in mail.entities:
-        if one.encoding == "quoted-printable" and not one.is_multipart:
-            body = mail.data[one.start : min(one.end, one.start + _LOOKED_AT)]
-            found = _BAD_QP.search(body)
-            if found and found.start() < len(body) - 2:
-                text = body[found.start() : found.start() + 12].decode("latin-1")
-                yield f"{shown(text)} is not quoted-printable.", one.where
+    for one in mail.encoded("quoted-printable"):
+        body = mail.data[one.start : min(one.end, one.start + _LOOKED_AT)]
+        found = _BAD_QP.search(body)
+        if found and found.start() < len(body) - 2:
+            text = body[found.start() : found.start() + 12].decode("latin-1")
+            yield f"{shown(text)} is not quoted-printable.", one.where
 
 
 @group.rule(
@@ -246,13 +244,7 @@ def wrong_charset(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def missing_inline_part(mail: Opened) -> Iterator[Fault]:
     """The HTML shows cid:name, and no part has that Content-ID."""
-    if mail.page is None:
-        return
-    from urllib.parse import unquote
-
-    there = {one.cid for one in mail.entities if one.cid}
-    asked = {unquote(name) for name in _CID.findall(mail.page.html)}
-    missing = sorted(name for name in asked if name not in there)
+    missing = sorted(_asked_for(mail) - {one.cid for one in mail.entities})
     if missing:
         yield f"No part is called {listed(missing)}.", "HTML"
 
@@ -265,13 +257,16 @@ def missing_inline_part(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def unused_inline_part(mail: Opened) -> Iterator[Fault]:
     """A picture inside multipart/related that the HTML does not show."""
-    if mail.page is None:
-        return
-    from urllib.parse import unquote
-
-    asked = {unquote(name) for name in _CID.findall(mail.page.html)}
+    asked = _asked_for(mail)
     for one in mail.entities:
-        if one.kind == "multipart/related":
+        if one.kind == "multipart/related" and mail.page is not None:
             for part in one.children[1:]:
                 if part.kind.startswith("image/") and part.cid not in asked and part.disposition != "attachment":
                     yield f"The picture {shown(part.cid or part.name)} is not shown.", part.where
+
+
+def _asked_for(mail: Opened) -> set[str]:
+    """The Content-IDs of what the HTML shows."""
+    from urllib.parse import unquote
+
+    return {unquote(name) for name in _CID.findall(mail.page.html)} if mail.page is not None else set()

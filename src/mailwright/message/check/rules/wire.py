@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from mailwright.message.check.finding import Fault
     from mailwright.message.check.opened import Opened
+    from mailwright.message.fields import Field
 
 group = Group("Octets and lines")
 HEADER_LIMIT = 102_400  # octets: Postfix cuts a longer field off (header_size_limit)
@@ -119,11 +120,18 @@ def control_in_header(mail: Opened) -> Iterator[Fault]:
 def undecodable_header(mail: Opened) -> Iterator[Fault]:
     """A header with octets above 127 that are not UTF-8."""
     for field in mail.fields:
-        if not field.raw.isascii():
-            try:
-                field.raw.decode("utf-8")
-            except UnicodeDecodeError as problem:
-                yield f"The octet 0x{field.raw[problem.start]:02x} is not UTF-8.", f"header {field.name}"
+        place = _not_utf8(field)
+        if place is not None:
+            yield f"The octet 0x{field.raw[place]:02x} is not UTF-8.", f"header {field.name}"
+
+
+def _not_utf8(field: Field) -> int | None:
+    """The place of the first octet that is no UTF-8, `None` if there is none."""
+    try:
+        field.raw.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        return problem.start
+    return None
 
 
 @group.rule(
@@ -135,11 +143,7 @@ def undecodable_header(mail: Opened) -> Iterator[Fault]:
 def utf8_header(mail: Opened) -> Iterator[Fault]:
     """A header in UTF-8 without encoded words."""
     for field in mail.fields:
-        if not field.raw.isascii():
-            try:
-                field.raw.decode("utf-8")
-            except UnicodeDecodeError:
-                continue
+        if not field.raw.isascii() and _not_utf8(field) is None:
             yield "Letters outside ASCII stand there unencoded.", f"header {field.name}"
 
 
@@ -193,9 +197,8 @@ def undeclared_8bit(mail: Opened) -> Iterator[Fault]:
 )  # fmt: skip
 def long_encoded_line(mail: Opened) -> Iterator[Fault]:
     """A line of quoted-printable or base64 that is much longer than 76 characters."""
-    for one in mail.entities:
-        if one.encoding in ("quoted-printable", "base64") and not one.is_multipart:
-            lines = mail.data[one.start : min(one.end, one.start + _SAMPLE)].split(b"\r\n")
-            longest = max(map(len, lines))
-            if longest > _ENCODED_LIMIT:
-                yield f"A line of {one.encoding} has {longest:,} characters.", one.where
+    for one in mail.encoded("quoted-printable", "base64"):
+        lines = mail.data[one.start : min(one.end, one.start + _SAMPLE)].split(b"\r\n")
+        longest = max(map(len, lines))
+        if longest > _ENCODED_LIMIT:
+            yield f"A line of {one.encoding} has {longest:,} characters.", one.where

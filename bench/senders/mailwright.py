@@ -18,9 +18,9 @@ from bench.place import Place
 from bench.senders import distribution
 
 if TYPE_CHECKING:
-    from mailwright import Envelope, Message, Receipt, Server
+    from mailwright import Message, Receipt, Server
     from mailwright.message.content import Content
-    from mailwright.options import Limits
+    from mailwright.options import Envelope, Limits
 
 PACE = 4
 
@@ -63,8 +63,8 @@ def prepare(job: Job) -> None:
 
 def pairs(job: Job) -> Iterator[tuple[Envelope, Content]]:
     """The finished messages with their envelopes: they go as they are, after a check of their line ends."""
-    from mailwright import Envelope
     from mailwright.message.content import Content
+    from mailwright.options import Envelope
 
     octets = map(Content.of, job.finished())
     if job.options.get("envelopes") == "each":

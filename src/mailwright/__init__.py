@@ -9,6 +9,7 @@ The map of the house, from the bottom up; imports go strictly down::
     providers  what is known of mail providers;  diagnose: of failures
     drivers    performing the steps: blocking, asyncio, in memory
     mailer     connections, settings, delivery
+    outbox     a durable tray between an application and its mail server
     inbox      the other side: a local mail server to try and test with
     sending    send() and send_async();  checking: doctor();  smtplib: the standard library's interface;
                cli: the command line;  errors, options: more public names
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from mailwright.mailer.sync import Mailer
     from mailwright.message.attachment import Attachment
     from mailwright.message.message import Message
+    from mailwright.outbox.aio import AsyncOutbox
+    from mailwright.outbox.outbox import Outbox
     from mailwright.sending import send, send_async
     from mailwright.words.address import Address
-    from mailwright.words.envelope import Envelope
     from mailwright.words.errors import DeliveryError, MailError
     from mailwright.words.receipt import Receipt
     from mailwright.words.server import Login, Server
@@ -42,14 +44,15 @@ if TYPE_CHECKING:
 __all__ = [
     "Address",
     "AsyncMailer",
+    "AsyncOutbox",
     "Attachment",
     "DeliveryError",
-    "Envelope",
     "Inbox",
     "Login",
     "MailError",
     "Mailer",
     "Message",
+    "Outbox",
     "Receipt",
     "Server",
     "doctor",
@@ -66,14 +69,15 @@ __getattr__ = lazily(
     {
         "Address": "mailwright.words.address",
         "AsyncMailer": "mailwright.mailer.aio",
+        "AsyncOutbox": "mailwright.outbox.aio",
         "Attachment": "mailwright.message.attachment",
         "DeliveryError": "mailwright.words.errors",
-        "Envelope": "mailwright.words.envelope",
         "Inbox": "mailwright.inbox",
         "Login": "mailwright.words.server",
         "MailError": "mailwright.words.errors",
         "Mailer": "mailwright.mailer.sync",
         "Message": "mailwright.message.message",
+        "Outbox": "mailwright.outbox.outbox",
         "Receipt": "mailwright.words.receipt",
         "Server": "mailwright.words.server",
         "doctor": "mailwright.checking",

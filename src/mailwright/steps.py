@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
     from typing import Any, Generic, Literal, TypeVar
 
+    from mailwright.message.source import FilePiece
     from mailwright.words.receipt import TLSFacts  # noqa: F401 - named in the brackets of StartTLS
 
     T = TypeVar("T")
@@ -114,39 +115,56 @@ class Outgoing:
 
     Survives the step that carries it, so that a plan can stop to look at what arrived and go on. `handed`
     counts the octets that the operating system took, `pieces` the chunks that were begun. An error of the
-    iterable (a file that vanished) is raised from the step.
+    iterable (a file that vanished) is raised from the step. A chunk may be a piece of a file: that is read by and by
+    unless the driver has the system send it.
     """
 
-    __slots__ = ("_chunks", "_current", "_ended", "handed", "pieces")
+    __slots__ = ("_chunks", "_current", "_ended", "_file", "handed", "pieces")
 
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks: Iterator[bytes] = iter(chunks)
+    def __init__(self, chunks: Iterable[bytes | FilePiece]) -> None:
+        self._chunks: Iterator[bytes | FilePiece] = iter(chunks)
         self._current: memoryview | None = None
+        self._file: FilePiece | None = None
         self._ended = False
         self.handed = 0
         self.pieces = 0
 
     def peek(self) -> memoryview | None:
         """What is to go out next, or `None` when all was handed over."""
-        while not self._current and not self._ended:
+        if not self._current and (file := self.file) is not None:
+            self._current = memoryview(file.read())
+            self._file = file.took(len(self._current))
+        return self._current or None
+
+    @property
+    def file(self) -> FilePiece | None:
+        """The piece of a file that is to go out next, if it is one; who asks `peek` has it read."""
+        while not self._current:
+            if self._file is not None or self._ended:
+                return self._file
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._ended = True
-            else:
+            elif isinstance(chunk, bytes):
                 self._current = memoryview(chunk)
                 self.pieces += 1
-        return self._current or None
+            else:
+                self._file = chunk
+                self.pieces += 1
+        return None
 
     def took(self, count: int) -> None:
-        """`count` octets of `peek()` were handed over."""
-        if self._current is not None:
+        """`count` octets of `peek()`, or of `file`, were handed over."""
+        if self._current:
             self._current = self._current[count:]
+        elif self._file is not None:
+            self._file = self._file.took(count)
         self.handed += count
 
     @property
     def done(self) -> bool:
         """True when the last octet was handed over."""
-        return self.peek() is None
+        return self.file is None and not self._current
 
 
 @value
@@ -176,6 +194,15 @@ class StartTLS(Step["TLSFacts"]):
     host: str
     timeout: float
     server_side: bool = False
+
+
+@value
+class PrepareTLS(Step[None]):
+    """A hint that `start` will follow on this connection: what can be worked out for it beforehand is worked out while
+    the other side is making up its words anyway. Nothing is said, and nothing fails; `StartTLS` has the errors.
+    """
+
+    start: StartTLS
 
 
 @value

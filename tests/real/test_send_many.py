@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 import trio
 
-from mailwright import AsyncMailer, Envelope, Login, Mailer, Receipt, Server
+from mailwright import AsyncMailer, Login, Mailer, Receipt, Server
 from mailwright.errors import ContentRefused, MessageError, Unsupported
 from mailwright.message.content import Content
-from mailwright.options import TLS, Limits
+from mailwright.options import TLS, Envelope, Limits
 from tests.real.tap import Cut, Tap
 from tests.servers import RealServer
 from tests.servers.dovecot import FULL

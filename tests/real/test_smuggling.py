@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 
-from mailwright import Attachment, Envelope, Inbox, Mailer, Message
+from mailwright import Attachment, Inbox, Mailer, Message
 from mailwright.drivers import sync
 from mailwright.errors import MessageError
 from mailwright.mailer.delivering import deliver
 from mailwright.mailer.outgoing import outgoing_mail
+from mailwright.options import Envelope
 from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import Session, quit_session

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import mailwright
-from mailwright import DeliveryError, Envelope, Inbox, Mailer, Message
+from mailwright import DeliveryError, Inbox, Mailer, Message
 from mailwright.errors import ConfigError, MessageError
+from mailwright.options import Envelope
 
 
 @pytest.fixture

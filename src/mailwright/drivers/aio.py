@@ -55,6 +55,7 @@ class Link(asyncio.Protocol):
 
     def _fresh(self) -> None:
         self._arrived = bytearray()
+        self._heard = False  # since octets left
         self._ended = False
         self._failure: Exception | None = None
         self._full = False  # the transport holds octets that the kernel did not take yet
@@ -75,6 +76,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Octets arrived."""
         self._arrived += data
+        self._heard = True
         if len(self._arrived) > BUFFER_LIMIT and not self._reading_paused and self._transport is not None:
             self._reading_paused = True
             self._transport.pause_reading()
@@ -116,7 +118,7 @@ class Link(asyncio.Protocol):
     async def _event(self, until: float) -> None:
         """Wait until anything happens on this link; `TimeoutError` when nothing does until then."""
         loop = asyncio.get_running_loop()
-        if self._sock is not None:
+        if self._sock is not None and (self._heard or self._full):
             acknowledge_at_once(self._sock)
         self._waiter = waiter = loop.create_future()
         timer = loop.call_at(until, _expire, waiter)
@@ -174,6 +176,7 @@ class Link(asyncio.Protocol):
         """Give octets to the transport; raises if it drops them."""
         transport = self._usable()
         transport.write(data)
+        self._heard = False
         if transport.is_closing():  # it failed just now, and drops silently what it is given
             while self._failure is None:
                 await self._event(until)

@@ -19,6 +19,7 @@ from mailwright.steps import (
     NotResumed,
     Outgoing,
     Peer,
+    PrepareTLS,
     Read,
     Sleep,
     StartTLS,
@@ -50,13 +51,15 @@ _MOVING = frozenset((Read, Write, Exchange, Attend))
 
 class Secured:
     """What lies between a plan and the octets of one link: the TLS `layer`, if there is one, and what came `early`,
-    behind the answer of a proxy, and was not read yet. `tickets` are given to links that may resume TLS sessions.
+    behind the answer of a proxy, and was not read yet. `prepared` is a layer for the step that it was made for.
+    `tickets` are given to links that may resume TLS sessions.
     """
 
-    __slots__ = ("early", "layer", "tickets")
+    __slots__ = ("early", "layer", "prepared", "tickets")
 
     def __init__(self) -> None:
         self.layer: TLSLayer | None = None
+        self.prepared: tuple[StartTLS, TLSLayer] | None = None
         self.early = b""
         self.tickets: Tickets | None = None
 
@@ -79,8 +82,10 @@ def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
                 kind = type(step)
                 if kind in _ASIDE or (kind in _MOVING and secured.layer is None and not secured.early):
                     answer = yield step
+                elif kind in _LOWER:
+                    answer = yield from _LOWER[kind](step, secured)
                 elif isinstance(step, Step):
-                    answer = yield from _primitive(step, secured)
+                    answer = yield step
                 else:
                     raise TypeError(f"a plan may await steps only, not {step!r}")
             except Exception as error:
@@ -122,46 +127,57 @@ async def answer_of(step: Ask, in_thread: Callable[[Callable[[], Any]], Awaitabl
     return await answer if hasattr(answer, "__await__") else answer
 
 
-def _primitive(step: Step[Any], secured: Secured) -> Primitive[Any]:
-    layer = secured.layer
-    if layer is not None and type(step) in _MOVING:
-        return (yield from _through(step, layer))
-    if isinstance(step, StartTLS):
-        return (yield from _start_tls(step, secured))
-    if isinstance(step, BindChannel):
-        return layer.channel_binding(step.kind) if layer is not None else None
-    if isinstance(step, (Connect, Close)):
-        if layer is not None:
-            layer.keep_ticket()
-        secured.layer, secured.early = None, b""
-        if isinstance(step, Connect) and step.proxy is not None:
-            from mailwright.drivers.proxy import through_proxy
+def _connect(step: Connect, secured: Secured) -> Primitive[Peer]:
+    _forget(secured)
+    if step.proxy is None:
+        peer: Peer = yield step
+        return peer
+    from mailwright.drivers.proxy import through_proxy
 
-            secured.early = yield from through_proxy(step)
-            return Peer(step.host, "")
-    elif secured.early and isinstance(step, (Read, Exchange, Attend)):
-        early, secured.early = secured.early, b""
-        return early
-    return (yield step)
+    secured.early = yield from through_proxy(step)
+    return Peer(step.host, "")
 
 
-def _through(step: Step[Any], layer: TLSLayer) -> Primitive[Any]:
-    """A step that moves octets, under TLS."""
-    if isinstance(step, Read):
-        return (yield from _read(step.timeout, layer))
-    if isinstance(step, Write):
-        return (yield Write(layer.encrypt(step.data), step.timeout))
-    if isinstance(step, Exchange):
-        return (yield from _exchange(step, layer))
-    assert isinstance(step, Attend)
-    return (yield from _attend(step, layer))
+def _close(step: Close, secured: Secured) -> Primitive[None]:
+    _forget(secured)
+    yield step
+
+
+def _forget(secured: Secured) -> None:
+    """The connection ends: nothing of it holds for another, but for the ticket that it may have brought."""
+    if secured.layer is not None:
+        secured.layer.keep_ticket()
+    secured.layer, secured.prepared, secured.early = None, None, b""
+
+
+def _bind_channel(step: BindChannel, secured: Secured) -> Primitive[bytes | None]:
+    yield from ()
+    return secured.layer.channel_binding(step.kind) if secured.layer is not None else None
+
+
+def _prepare_tls(step: PrepareTLS, secured: Secured) -> Primitive[None]:
+    now = yield Clock()
+    try:
+        layer = _new_layer(step.start, secured, now)
+        layer.handshake()
+    except Exception:
+        return  # the step itself will fail in the same way, and say it in its own phase
+    secured.prepared = step.start, layer
+
+
+def _new_layer(step: StartTLS, secured: Secured, now: float) -> TLSLayer:
+    from mailwright.drivers.tls import TLSLayer  # the ssl module costs 19 ms: only who encrypts pays
+
+    return TLSLayer(step.tls, step.host, step.server_side, secured.tickets, now)
 
 
 def _start_tls(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
-    from mailwright.drivers.tls import TLSLayer  # the ssl module costs 19 ms: only who encrypts pays
-
     now, tickets = (yield Clock()), secured.tickets
-    layer = TLSLayer(step.tls, step.host, step.server_side, tickets, now)
+    prepared, secured.prepared = secured.prepared, None
+    if prepared is not None and prepared[0] == step and prepared[1].is_fresh(now):
+        layer = prepared[1]
+    else:
+        layer = _new_layer(step, secured, now)
     if secured.early:
         layer.feed(secured.early)
     try:
@@ -205,26 +221,43 @@ def _handshake(step: StartTLS, layer: TLSLayer, deadline: float) -> Primitive[No
         layer.feed(data)
 
 
-def _read(timeout: float, layer: TLSLayer) -> Primitive[bytes]:
+def _early(secured: Secured) -> bytes:
+    early, secured.early = secured.early, b""
+    return early
+
+
+def _write(step: Write, secured: Secured) -> Primitive[None]:
+    yield step if secured.layer is None else Write(secured.layer.encrypt(step.data), step.timeout)
+
+
+def _read(step: Read, secured: Secured) -> Primitive[bytes]:
+    layer, timeout = secured.layer, step.timeout
+    if layer is None:
+        return _early(secured)
     plain = layer.decrypt()
     if plain is not None:
         return plain
     if outgoing := layer.outgoing():  # the end of the handshake, or an answer to another one's new keys
         yield Write(outgoing, timeout)
-    # The time is that of the whole wait, or an octet of half a TLS record now and then could hold us for ever.
-    left = timeout
-    deadline = (yield Clock()) + timeout
+    # What begins in time must be whole within as much again, or an octet of half a record now and then could hold us
+    # for ever. Most records come in one piece, and need no clock.
+    left, until = timeout, 0.0
     while True:
         layer.feed((yield Read(left)))
         plain = layer.decrypt()
         if plain is not None:
             return plain
-        left = deadline - (yield Clock())
+        now = yield Clock()
+        until = until or now + timeout
+        left = until - now
         if left < 0:
             raise TimeoutError
 
 
-def _attend(step: Attend, layer: TLSLayer) -> Primitive[bytes | None]:
+def _attend(step: Attend, secured: Secured) -> Primitive[bytes | None]:
+    layer = secured.layer
+    if layer is None:
+        return _early(secured)
     while (plain := layer.decrypt()) is None:
         if outgoing := layer.outgoing():
             yield Write(outgoing, step.timeout)
@@ -235,7 +268,10 @@ def _attend(step: Attend, layer: TLSLayer) -> Primitive[bytes | None]:
     return plain
 
 
-def _exchange(step: Exchange, layer: TLSLayer) -> Primitive[bytes | None]:
+def _exchange(step: Exchange, secured: Secured) -> Primitive[bytes | None]:
+    layer = secured.layer
+    if layer is None:
+        return _early(secured)
     plain = layer.decrypt()
     if plain is not None:
         return plain
@@ -270,3 +306,17 @@ def _encrypting(outgoing: Outgoing, layer: TLSLayer) -> Iterator[bytes]:
             return
         taken = len(chunk)
         yield layer.encrypt(bytes(chunk))
+
+
+#: What is done, under TLS or behind a proxy, for the steps with which either has to do.
+_LOWER: dict[type, Callable[[Any, Secured], Primitive[Any]]] = {
+    Connect: _connect,
+    Close: _close,
+    PrepareTLS: _prepare_tls,
+    StartTLS: _start_tls,
+    BindChannel: _bind_channel,
+    Write: _write,
+    Read: _read,
+    Exchange: _exchange,
+    Attend: _attend,
+}

@@ -36,16 +36,17 @@ LONGEST_WAIT = 20 * 86400.0  # seconds; poll() takes 24 days at most
 
 class Link:
     """One connection of the blocking driver: the socket and its TLS layer. `deadline`, a time of `clock`, bounds
-    all that is done over it.
+    all that is done over it. `heard`: something arrived since the last octets left.
     """
 
-    __slots__ = ("clock", "deadline", "secured", "sock")
+    __slots__ = ("clock", "deadline", "heard", "secured", "sock")
 
     def __init__(self, sock: socket.socket | None = None, clock: Callable[[], float] = monotonic) -> None:
         self.sock = sock
         self.clock = clock
         self.secured = Secured()
         self.deadline: float | None = None
+        self.heard = False
         if sock is not None:
             sock.setblocking(False)
 
@@ -67,22 +68,17 @@ class Link:
 
     def abandon(self) -> None:
         """Forget the socket without a word on the wire: after a fork it belongs to the parent process."""
-        if self.sock is not None:
-            fd = self.sock.detach()
-            _close_quietly(fd)
-        self.sock = None
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            try:
+                socket.close(sock.detach())
+            except OSError:
+                pass
 
     def until(self, timeout: float) -> float:
         """The moment until which a step may wait."""
         end = self.clock() + timeout
         return end if self.deadline is None else min(end, self.deadline)
-
-
-def _close_quietly(fd: int) -> None:
-    try:
-        socket.close(fd)
-    except OSError:
-        pass
 
 
 def run(plan: Plan[T], link: Link) -> T:
@@ -97,7 +93,7 @@ def run(plan: Plan[T], link: Link) -> T:
 
 
 def _meet(need: Need) -> Any:
-    if isinstance(need, Wait):
+    if type(need) is Wait:
         return _wait(need)
     if isinstance(need, Ask):
         return need.act()
@@ -169,28 +165,35 @@ def socket_of(link: Link) -> socket.socket:
 
 
 def _read(step: Read, link: Link) -> Waiting[bytes]:
-    sock = socket_of(link)
     if step.timeout > 0:
-        yield from _ready(link, (sock,), (), link.until(step.timeout))
+        sock, until = socket_of(link), link.until(step.timeout)
+        if link.heard:
+            acknowledge_at_once(sock)
+        if not (yield Wait((sock,), (), until)):
+            raise _expired(link, until)
     try:
-        return received(sock)
+        return received(link)
     except BlockingIOError:
         raise TimeoutError from None
 
 
-def received(sock: socket.socket) -> bytes:
+def received(link: Link) -> bytes:
     """What the kernel has for us. Raises `BlockingIOError` for nothing, and `ConnectionError`."""
     try:
-        return sock.recv(RECEIVE_SIZE)
+        data = socket_of(link).recv(RECEIVE_SIZE)
     except OSError as problem:
         raise _as_connection_error(problem) from None
+    link.heard = True
+    return data
 
 
-def _sent(sock: socket.socket, data: memoryview) -> int:
+def _sent(link: Link, data: bytes | memoryview) -> int:
     try:
-        return sock.send(data, NO_SIGNAL)
+        count = socket_of(link).send(data, NO_SIGNAL)
     except OSError as problem:
         raise _as_connection_error(problem) from None
+    link.heard = False
+    return count
 
 
 def _as_connection_error(problem: OSError) -> OSError:
@@ -200,14 +203,16 @@ def _as_connection_error(problem: OSError) -> OSError:
     return ConnectionResetError(*problem.args)
 
 
-def _ready(
-    link: Link, reading: tuple[socket.socket, ...], writing: tuple[socket.socket, ...], until: float
-) -> Waiting[None]:
-    if reading:
-        acknowledge_at_once(reading[0])
-    ready = yield Wait(reading, writing, until)
-    if not ready:
-        raise DeadlinePassed if until == link.deadline else TimeoutError
+def _room(link: Link, until: float, listening: bool = False) -> Waiting[None]:
+    """Wait until the kernel takes octets again or, if `listening`, has some."""
+    sock = socket_of(link)
+    acknowledge_at_once(sock)
+    if not (yield Wait((sock,) if listening else (), (sock,), until)):
+        raise _expired(link, until)
+
+
+def _expired(link: Link, until: float) -> TimeoutError:
+    return DeadlinePassed() if until == link.deadline else TimeoutError()
 
 
 def acknowledge_at_once(sock: socket.socket) -> None:
@@ -215,7 +220,8 @@ def acknowledge_at_once(sock: socket.socket) -> None:
 
     A server that answers many commands in small pieces, and leaves Nagle's algorithm on, sends the second piece only
     when the first was confirmed (RFC 9293 §3.7.4). And what it has not sent when it hangs up on us is lost, its 421
-    included. The kernel forgets the wish when octets leave, so it is renewed before each wait. Linux only.
+    included. The kernel forgets the wish when octets leave, and a first piece is confirmed with the octets that answer
+    it; so it is renewed before each wait for more than that. Linux only.
     """
     if QUICK_ACK is not None:
         try:
@@ -225,35 +231,35 @@ def acknowledge_at_once(sock: socket.socket) -> None:
 
 
 def _write(step: Write, link: Link) -> Waiting[None]:
-    sock = socket_of(link)
     rest, until = memoryview(step.data), link.until(step.timeout)
     while rest:
         try:
-            rest = rest[_sent(sock, rest) :]
+            rest = rest[_sent(link, rest) :]
         except BlockingIOError:
-            yield from _ready(link, (), (sock,), until)
+            yield from _room(link, until)
 
 
 def _exchange(step: Exchange, link: Link) -> Waiting[bytes | None]:
-    sock, outgoing = socket_of(link), step.outgoing
+    outgoing = step.outgoing
     piece, until = 0, 0.0
-    while (rest := outgoing.peek()) is not None:
+    while not outgoing.done:
         if outgoing.pieces != piece:
             piece, until = outgoing.pieces, link.until(step.timeout)
         try:
-            return received(sock)
+            return received(link)
         except BlockingIOError:
             pass
         try:
-            outgoing.took(_sent(sock, rest))
+            copied = outgoing.file.copy_to(socket_of(link).fileno()) if outgoing.file is not None else 0
+            outgoing.took(copied or _sent(link, outgoing.peek() or b""))
             if not outgoing.done:
                 yield TURN
         except BlockingIOError:
-            yield from _ready(link, (sock,), (sock,), until)
+            yield from _room(link, until, listening=True)
         except ConnectionError:
             # What the server said before it closed explains more than the broken pipe does.
             try:
-                return received(sock)
+                return received(link)
             except OSError:
                 pass
             raise
@@ -346,11 +352,11 @@ def _side_by_side(plans: Sequence[Plan[Any]], links: Sequence[Link]) -> Waiting[
                     tuple(s for n in needs.values() for s in n.writing),
                     min(n.until for n in needs.values()),
                 )
-                now = monotonic()
+                now, met = monotonic(), frozenset(ready)
                 for i, need in list(needs.items()):
-                    mine = tuple(s for s in ready if s in need.reading or s in need.writing)
-                    if mine or now >= need.until:
-                        answers[i] = mine
+                    idle = met.isdisjoint(need.reading) and met.isdisjoint(need.writing)
+                    if not idle or now >= need.until:
+                        answers[i] = tuple(s for s in ready if s in need.reading or s in need.writing)
                         del needs[i]
         return results
     finally:

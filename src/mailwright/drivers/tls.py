@@ -68,27 +68,20 @@ class TLSConnection:
 
     def facts(self) -> TLSFacts:
         """What was agreed on."""
-        cipher = self._object.cipher()
-        version, digest = self._object.version() or "", self._fingerprint()
-        return TLSFacts(
-            version, cipher[0] if cipher else "", digest, self._is_verified(), self._expires(digest), self.resumed
-        )
+        cipher, context = self._object.cipher(), self._object.context
+        version, digest, mode = self._object.version() or "", self._fingerprint(), context.verify_mode
+        # Whether the other side proved who it is, whoever made the context.
+        verified = mode == ssl.CERT_REQUIRED and context.check_hostname
+        verified = verified or self._tls.pin is not None or self._object.server_side
+        expires = None if mode == ssl.CERT_NONE else self._expires(digest)  # of a chain that was not checked: nothing
+        return TLSFacts(version, cipher[0] if cipher else "", digest, verified, expires, self.resumed)
 
     def _expires(self, digest: str) -> float | None:
-        if self._object.context.verify_mode == ssl.CERT_NONE:
-            return None  # the chain was not checked
         found = _expiries.get(digest)
         if found is not None:
             return found
         known = self._object.getpeercert()
         return remember(_expiries, 64, digest, _unix_time(str(known["notAfter"]))) if known else None
-
-    def _is_verified(self) -> bool:
-        """Whether the other side proved who it is, whoever made the context."""
-        if self._tls.pin is not None or self._object.server_side:
-            return True
-        context = self._object.context
-        return context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname
 
     def channel_binding(self, kind: str) -> bytes | None:
         """The octets that bind a login to this connection (RFC 5929), or `None`."""
@@ -120,7 +113,7 @@ class TLSLayer(TLSConnection):
     next; `now` is a time of the link's clock.
     """
 
-    __slots__ = ("_began", "_ended", "_incoming", "_name", "_outgoing", "_tickets", "offered", "unsent")
+    __slots__ = ("_began", "_earlier", "_ended", "_incoming", "_name", "_outgoing", "_tickets", "unsent")
 
     def __init__(
         self, tls: TLS, host: str, server_side: bool = False, tickets: Tickets | None = None, now: float = 0.0
@@ -132,8 +125,7 @@ class TLSLayer(TLSConnection):
         context = _server_context(tls) if server_side else client_context(tls)
         self._name = None if server_side else server_name(tls, host)
         self._tickets = tickets if tickets is not None and not server_side and resumable(tls) else None
-        earlier = self._tickets.find(context, self._name, now) if self._tickets is not None and self._name else None
-        self.offered = earlier is not None
+        self._earlier = earlier = self._tickets and self._tickets.find(context, self._name or "", now)
         self._began = now
         try:
             talk = context.wrap_bio(
@@ -146,6 +138,16 @@ class TLSLayer(TLSConnection):
         except (ValueError, TypeError) as problem:
             raise not_a_name(tls.name or host, problem) from None
         super().__init__(talk, tls, host)
+
+    @property
+    def offered(self) -> bool:
+        """Whether an earlier session is to be resumed."""
+        return self._earlier is not None
+
+    def is_fresh(self, now: float) -> bool:
+        """Whether the session that is to be resumed may still be."""
+        found = self._tickets and self._tickets.find(self._object.context, self._name or "", now)
+        return self._earlier is None or found is self._earlier
 
     def feed(self, data: bytes) -> None:
         """Octets from the other side; none means that it closed."""
@@ -169,6 +171,8 @@ class TLSLayer(TLSConnection):
 
     def decrypt(self) -> bytes | None:
         """Data from the other side, ``b""`` at its end, `None` when more must arrive first."""
+        if not self._incoming.pending and not self._ended:
+            return None  # a record that was begun is of no use yet; to be told so costs an exception
         try:
             return self._object.read(READ_SIZE)
         except ssl.SSLWantReadError:
@@ -187,10 +191,10 @@ class TLSLayer(TLSConnection):
         tickets, self._tickets = self._tickets, None
         if tickets is None or tickets.closed or self.resumed or self._object.version() != "TLSv1.3":
             return
-        session, expires = self._object.session, self._expires(self._fingerprint())
-        if session is None or not session.has_ticket or expires is None or not self._is_verified():
+        session, facts = self._object.session, self.facts()
+        if session is None or not session.has_ticket or facts.expires is None or not facts.verified:
             return
-        seconds = min(HOUR, expires - time())
+        seconds = min(HOUR, facts.expires - time())
         tickets.keep(self._object.context, self._name or "", Ticket(session, self._began + seconds))
 
 

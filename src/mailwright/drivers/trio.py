@@ -56,10 +56,9 @@ def _passed_on(step: Together, _: sync.Link) -> Waiting[Any]:
 
 
 def _attend(step: Attend, link: sync.Link) -> Waiting[bytes | None]:
-    sock = socket_of(link)
     while (yield step):
         try:
-            return received(sock)
+            return received(link)
         except BlockingIOError:
             pass
     return None

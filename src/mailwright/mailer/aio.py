@@ -19,7 +19,7 @@ from mailwright.words.server import Server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
     from types import TracebackType
 
     from mailwright.mailer.catching import Route
@@ -54,8 +54,11 @@ class AsyncMailer:
         sender: str | Address | None = None,
         to: Iterable[str | Address] | str | Address | None = None,
         on_refusal: OnRefusal = "raise",
+        before_final: Callable[[], Awaitable[object]] | None = None,
     ) -> Receipt:
-        """Send one message and give its receipt; as `Mailer.send`."""
+        """Send one message and give its receipt; as `Mailer.send`. `before_final` is awaited before the octets leave
+        that complete the content; what it raises ends the connection without them, so that nobody gets the message.
+        """
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
         if self._closed:
@@ -67,7 +70,7 @@ class AsyncMailer:
         tally = Tally(mail, routes, on_refusal)
         for route in routes:
             with tally:
-                tally.add(await self._deliver(route, tally.policy, deadline))
+                tally.add(await self._deliver(route, tally.policy, deadline, before_final))
         return tally.total()
 
     def send_many(
@@ -97,10 +100,16 @@ class AsyncMailer:
             raise ConfigError("This AsyncMailer was closed.", "Make a new one.")
         return self._here()
 
-    async def _deliver(self, route: Route, on_refusal: OnRefusal, deadline: float | None) -> Receipt:
+    async def _deliver(
+        self,
+        route: Route,
+        on_refusal: OnRefusal,
+        deadline: float | None,
+        before_final: Callable[[], Awaitable[object]] | None,
+    ) -> Receipt:
         """One message over one lease."""
         mail = route.mail
-        ledger = Ledger(mail.envelope.recipients)
+        ledger = Ledger(mail.envelope.recipients, before_final)
         counter = self._here()
         loop = counter.loop
         lease, expired = await counter.take(route.server)

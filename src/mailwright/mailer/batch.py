@@ -8,7 +8,7 @@ from mailwright.mailer.catching import catch_in, divert
 from mailwright.mailer.dispatch import Dispatch, Lane
 from mailwright.mailer.known import is_known
 from mailwright.mailer.outgoing import outgoing_mail
-from mailwright.mailer.preparing import measure
+from mailwright.mailer.preparing import measure, recipients_at_once
 from mailwright.smtp.belt import Window
 from mailwright.words.errors import ConfigError, MailError
 
@@ -50,7 +50,8 @@ class Batch:
             )
         self.server = divert(server)
         diverted = str(server) if self.server is not server else ""
-        given = _mails(source, sender, server)
+        known, at_once = is_known(server), recipients_at_once(server)
+        given = _mails(source, sender, (lambda mail: measure(server, mail, at_once)) if known else None)
         first: list[MailObject | MailError | None] = []
         try:
             first.extend(islice(given, FIRST * limits.size))
@@ -59,7 +60,7 @@ class Batch:
                 raise
             given = _failing(problem)  # what came before it is sent first
         self.connections = max(1, min(limits.size, -(-len(first) // FIRST))) if first else 0
-        self.dispatch = Dispatch(chain(first, given), ordered, diverted, tell)
+        self.dispatch = Dispatch(chain(first, given), ordered, diverted, tell, at_once)
         self._limits = limits
         self._lanes: list[tuple[Lane, Lease]] = []
 
@@ -86,17 +87,16 @@ def _failing(problem: Exception) -> Iterator[MailObject | MailError | None]:
 
 
 def _mails(
-    source: Iterable[Sendable | None], sender: str | None, server: Server
+    source: Iterable[Sendable | None], sender: str | None, check: Callable[[MailObject], object] | None
 ) -> Iterator[MailObject | MailError | None]:
-    known = is_known(server)
     for message in source:
         if message is None:
             yield None
             continue
         try:
             mail = outgoing_mail(message, None, None, default_sender=sender)
-            if known:
-                measure(server, mail)
+            if check is not None:
+                check(mail)
             yield mail
         except MailError as problem:
             yield problem

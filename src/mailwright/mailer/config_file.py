@@ -3,6 +3,7 @@
 ::
 
     default = "work"
+    outbox = "sqlite:////var/lib/app/mail.db"
 
     [accounts.work]
     url = "smtps://ada@smtp.example.org"
@@ -56,20 +57,22 @@ class ConfigFile:
 
     `path` is where it stands, `accounts` its accounts by name, and `default` the name of the one that is
     meant when none is named: the one that it says, or its only one; or `None`. `aliases` are the addresses that local
-    names lead to, for ``mailwright sendmail``.
+    names lead to, for ``mailwright sendmail``. `outbox` names the database of the outbox, for ``mailwright outbox``.
     """
 
     def __init__(self, file: TextFile) -> None:
         document = _parsed(file)
         self.path = file.path
-        self._refuse_unknown(document, ("default", "accounts", "aliases"), "")
+        self._refuse_unknown(document, ("default", "accounts", "aliases", "outbox"), "")
         accounts = document.get("accounts", {})
         if not _is_table(accounts) or not all(_is_table(one) for one in accounts.values()):
             raise ConfigError(f"{self._shown}: accounts are tables.", "Write them like [accounts.work].")
         self.accounts: Mapping[str, Mapping[str, Any]] = accounts
         for name, table in self.accounts.items():
             self._refuse_unknown(table, KEYS, f" of account {visible(name, 60)}")
-        if any(_holds_password(table) for table in self.accounts.values()):
+        self.outbox = self._outbox(document)
+        holders: list[Mapping[str, Any]] = [*self.accounts.values(), {"url": self.outbox}]
+        if any(map(_holds_password, holders)):
             refuse_readers(file)
         self.default = self._default(document)
         self.aliases = self._aliases(document)
@@ -125,6 +128,14 @@ class ConfigFile:
                 visible(did_you_mean(str(name), self.accounts), 300) if self.accounts else "It has no accounts.",
             )
         return name
+
+    def _outbox(self, document: Mapping[str, Any]) -> str | None:
+        given = document.get("outbox")
+        if given is None or (isinstance(given, str) and given):
+            return given
+        raise ConfigError(
+            f"{self._shown}: outbox names no database.", 'Write it like outbox = "sqlite:////var/lib/app/mail.db".'
+        )
 
     def _aliases(self, document: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
         table = document.get("aliases", {})

@@ -44,11 +44,16 @@ class Progress:
 @value
 class Part:
     """What else there is of a message that goes in several transactions: the outcomes of `earlier` ones, and who comes
-    `later`.
+    `later`, at most so many at once.
     """
 
     earlier: tuple[Outcome, ...] = ()
     later: tuple[Address, ...] = ()
+    at_once: int = RECIPIENTS_AT_ONCE
+
+    def whole(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+        """The outcomes of all recipients, those of the present transaction being given."""
+        return self.earlier + outcomes + tuple([Outcome(recipient, "not tried") for recipient in self.later])
 
 
 NO_PART = Part()
@@ -60,12 +65,14 @@ class Dispatch:
     """Hands out the messages of `source` and collects their receipts, in the order of the source if `ordered`.
 
     `source` gives a `MailObject`, or the `MailError` that says why a message is none, or `None` when it has nothing at
-    the moment (an asynchronous source). `fatal` is the error that ends the batch.
+    the moment (an asynchronous source). `at_once` is how many recipients the server is known to take in one
+    transaction. `fatal` is the error that ends the batch.
     """
 
     __slots__ = (
         "_again", "_failure", "_held", "_logs", "_next", "_ordered", "_parts", "_source", "_tell",
-        "accepted", "diverted", "done", "ended", "fatal", "in_doubt", "lanes", "lock_step", "opened", "ready", "taken",
+        "accepted", "at_once", "diverted", "done", "ended", "fatal", "in_doubt", "lanes", "lock_step", "opened",
+        "ready", "taken",
     )  # fmt: skip
 
     def __init__(
@@ -74,11 +81,13 @@ class Dispatch:
         ordered: bool = True,
         diverted: str = "",
         tell: Callable[[], object] | None = None,
+        at_once: int | None = None,
     ) -> None:
         self._source, self._ordered, self.diverted = source, ordered, diverted
         self._tell = tell  # called when there are receipts again
         self._again: deque[Load] = deque()
         self._parts: dict[int, Part] = {}  # of messages with too many recipients for one transaction
+        self.at_once = min(at_once or RECIPIENTS_AT_ONCE, RECIPIENTS_AT_ONCE)
         self._logs = logs_receipts()
         self._held: dict[int, Receipt] = {}  # receipts that wait for those of older messages
         self._next = 0  # whose receipt comes out next
@@ -137,7 +146,7 @@ class Dispatch:
     def first_part(self, load: Load, limit: int) -> Load:
         """The message for the first `limit` of its recipients; the others come later."""
         before = self._parts.get(load.number, NO_PART)
-        self._parts[load.number] = Part(before.earlier, load.recipients[limit:] + before.later)
+        self._parts[load.number] = Part(before.earlier, load.recipients[limit:] + before.later, before.at_once)
         part = Load(load.mail, load.recipients[:limit], load.number)
         part.tries = load.tries
         return part
@@ -153,14 +162,16 @@ class Dispatch:
         ledger, outcomes = load.ledger, load.ledger.outcomes
         if load.error is None:
             overflow = () if ledger.uniform else tuple(r for r in load.recipients if too_many(ledger, r))
-            rest = overflow + part.later
-            if rest and len(overflow) < len(load.recipients):
-                earlier = part.earlier + tuple(one for one in outcomes if one.recipient not in overflow)
-                self._parts[load.number] = Part(earlier)
-                self._again.appendleft(Load(load.mail, rest, load.number))
+            rest, room = overflow + part.later, len(load.recipients) - len(overflow)
+            if rest and room:
+                # What it took is what it can take: not to be told the same again for each of thousands.
+                at_once, late = room if overflow else part.at_once, set(overflow)
+                earlier = part.earlier + tuple([one for one in outcomes if one.recipient not in late])
+                self._parts[load.number] = Part(earlier, rest[at_once:], at_once)
+                self._again.appendleft(Load(load.mail, rest[:at_once], load.number))
                 return
         if part is not NO_PART:
-            outcomes = part.earlier + outcomes + tuple(Outcome(recipient, "not tried") for recipient in part.later)
+            outcomes = part.whole(outcomes)
         transcript = None if ledger.uniform and load.error is None else _transcript(load)
         receipt = Receipt(
             outcomes, session.server_name, session.server.port, load.mail.message_id, ledger.reply, session.secured,
@@ -177,7 +188,7 @@ class Dispatch:
         for load in self._again:
             error = self.fatal or MailError("The batch ended before this message was sent.", _REMAINING)
             part = self._parts.pop(load.number, NO_PART)
-            outcomes = part.earlier + load.ledger.outcomes
+            outcomes = part.whole(load.ledger.outcomes)
             self._done(load.number, Receipt(outcomes, "", 0, load.mail.message_id, error=error, number=load.number))
         self._again.clear()
         self.ready.extend(self._held[number] for number in sorted(self._held))
@@ -224,7 +235,8 @@ class Lane:
     def opened(self) -> None:
         """The session was opened: note what holds for every message over it."""
         self._host, self._port = self.session.server_name, self.session.server.port
-        self._limit = self.session.features.recipients or RECIPIENTS_AT_ONCE
+        at_once = self.dispatch.at_once
+        self._limit = min(self.session.features.recipients or at_once, at_once)
 
     @property
     def full(self) -> bool:
@@ -273,7 +285,8 @@ class Lane:
     def again(self, loads: list[Load], problem: MailError | None) -> None:
         """These were not begun, or begun in vain: they go over another connection, but not for ever."""
         if problem is not None:
-            self.window = Window(self.window.most)  # it was too much for that server: as many as in the beginning
+            self.window = Window(self.window.most)  # it was too much for that server: as few as in the beginning,
+            self.window.answered(temporary=True)  # and slowly more
         for load in reversed(loads):
             if load.tries >= TRIES and problem is not None:
                 load.error = problem

@@ -37,9 +37,10 @@ def outgoing_mail(
     sender: str | Address | None,
     to: Iterable[str | Address] | str | Address | None,
     default_sender: str | None = None,
+    token: str | None = None,
 ) -> MailObject:
-    """The mail object for `given`, with Date and Message-ID. Raises `MessageError`; nothing was connected
-    then.
+    """The mail object for `given`, with Date and Message-ID, which is made of `token` if that is given and the message
+    has none of its own. Raises `MessageError`; nothing was connected then.
     """
     if sender is None and to is None:
         if isinstance(given, MailObject):
@@ -48,7 +49,7 @@ def outgoing_mail(
             return finished(*given)
     if default_sender and isinstance(given, Message) and given.sender is None:
         given = replace(given, sender=default_sender)
-    return mail_object(given, now=time(), token=fresh_token(), sender=sender, to=to)
+    return mail_object(given, now=time(), token=token or fresh_token(), sender=sender, to=to)
 
 
 def fresh_token() -> str:

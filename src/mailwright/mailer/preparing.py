@@ -186,9 +186,16 @@ def mannered(limits: Limits, server: Server) -> Limits:
     return replace(limits, **less) if less else limits
 
 
-def measure(server: Server, mail: MailObject) -> None:
+def recipients_at_once(server: Server) -> int | None:
+    """How many recipients the server's provider takes for one message, where that is known."""
+    provider = _provider_of(server)
+    return provider.quota.recipients_per_message if provider is not None and provider.quota else None
+
+
+def measure(server: Server, mail: MailObject, at_once: int | None = None) -> None:
     """Hold a message against the limits of the server's provider, if they are known. Warns of what may be refused;
-    raises `MessageError` for what surely is. Nothing was connected then.
+    raises `MessageError` for what surely is. Nothing was connected then. `at_once` are the recipients of one
+    transaction, for who makes several.
     """
     provider = _provider_of(server)
     if provider is not None and (provider.quota or provider.from_rule):
@@ -196,6 +203,7 @@ def measure(server: Server, mail: MailObject) -> None:
 
         user = server.login.user if server.login else ""
         size, recipients = mail.content_for(True).size, len(mail.envelope.recipients)
+        recipients = min(recipients, at_once or recipients)
         warn_of(mail_remarks(provider, size, recipients, mail.envelope.reverse_path, user))
 
 

@@ -221,16 +221,17 @@ def _new_lease(pool: Pool, server: Server, now: float) -> Lease:
 
 
 def _say_goodbye(leases: list[Lease], deadline: float | None = None) -> None:
-    """QUIT and close; the answers are waited for until the deadline at most."""
+    """QUIT and close, on all of them at once; the answers are waited for until the deadline at most."""
     if not leases:
         return
-    from mailwright.drivers.sync import run
+    from mailwright.drivers.sync import turns
     from mailwright.smtp.session import quit_session
 
     try:
         for lease in leases:
             lease.link.deadline = deadline
-            run(quit_session(lease.session), lease.link)
+        for _ in turns([quit_session(lease.session) for lease in leases], [lease.link for lease in leases]):
+            pass  # nobody waits for anything else meanwhile
     finally:
         for lease in leases:
             lease.link.close()

@@ -7,7 +7,7 @@ from mailwright.message.kept import keep, kept
 from mailwright.message.media_types import UNKNOWN
 from mailwright.message.parameters import ascii_fallback, parse_media_type, with_parameters
 from mailwright.message.source import Octets, StoredFile
-from mailwright.message.transfer import LINE_LIMIT, Base64Stream, base64, encoded_octets, identity
+from mailwright.message.transfer import LINE_LIMIT, Base64Stream, Plain, base64, encoded_octets, identity
 from mailwright.message.tree import Part, complete
 from mailwright.words.errors import MessageError
 from mailwright.words.remember import remember
@@ -30,9 +30,13 @@ _HEADS = 100  # header fields that are remembered
 _heads: dict[tuple[str, Parameters, str, str | None, str], Head] = {}
 
 
-def attached_part(attachment: Attachment, eight_bit: bool) -> Part:
+def attached_part(attachment: Attachment, eight_bit: bool, binary: bool) -> Part:
     """An attachment or an inline part; one that many messages have is made once (`mailwright.message.kept`)."""
     source = attachment.opened
+    if binary and attachment.binary:
+        kind, parameters = parse_media_type(attachment.type or UNKNOWN)
+        body = source.data if isinstance(source, Octets) else Plain(source)
+        return _complete(attachment, UNKNOWN if kind.startswith("message/") else kind, parameters, "binary", body)
     if not isinstance(source, Octets) or source.size > _HELD:
         return _part(attachment, None, eight_bit)
     form = (attachment.name, attachment.type, attachment.cid, eight_bit)
@@ -59,9 +63,13 @@ def _part(attachment: Attachment, held: bytes | None, eight_bit: bool) -> Part:
             body = encoded_octets(held, eight_bit)
     if body is None:
         body = "base64", base64(held) if held is not None else _stream(attachment.opened)
-    # A thousand invoices, each with a file of that name, have the same one.
-    key = (kind, parameters, attachment.name or "", attachment.cid, body[0])
-    return Part(_heads.get(key) or remember(_heads, _HEADS, key, _head(*key)), *body)
+    return _complete(attachment, kind, parameters, *body)
+
+
+def _complete(attachment: Attachment, kind: str, parameters: Parameters, encoding: str, body: bytes | Stream) -> Part:
+    # A thousand invoices, each with a file of that name, have the same head.
+    key = (kind, parameters, attachment.name or "", attachment.cid, encoding)
+    return Part(_heads.get(key) or remember(_heads, _HEADS, key, _head(*key)), encoding, body)
 
 
 def _stream(source: Source) -> Base64Stream:

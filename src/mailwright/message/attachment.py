@@ -52,6 +52,9 @@ class Attachment:
         ending stands for.
     ``cid``
         For an inline part: the name by which the HTML shows it, ``<img src="cid:logo">`` (RFC 2392).
+    ``binary``
+        It may go as it is, a quarter shorter than in base64, where the server takes that (BINARYMIME, RFC 3030). Few
+        do, and yours must encode it for the next that does not: for servers of your own.
 
     Raises `MessageError` when there is no such file or no name, `HeaderError` for a name, type or cid that
     can't stand in a header.
@@ -61,6 +64,7 @@ class Attachment:
     name: str | None = None
     type: str | None = None
     cid: str | None = None
+    binary: bool = False
 
     def __post_init__(self) -> None:
         source, found_name, found_type = _opened(self.source)

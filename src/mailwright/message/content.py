@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Protocol
 
+    from mailwright.message.source import FilePiece
+
     class Stream(Protocol):
         """Octets that are not held in memory: `size` of them, produced anew by every call of `chunks`."""
 
@@ -30,14 +32,21 @@ class Content:
     """The octets of a message as they are signed, queued and sent: CRLF line ends, dots not yet doubled.
 
     `size`: exact number of octets. `eight_bit`: a body holds octets above 127, so the server must offer
-    8BITMIME (RFC 6152). `utf8`: a header field holds them, so it must offer SMTPUTF8 (RFC 6531). `checked`: every
-    CR and LF is known to be part of a CRLF, and the last octets are one; nobody needs to look again.
+    8BITMIME (RFC 6152). `utf8`: a header field holds them, so it must offer SMTPUTF8 (RFC 6531). `binary`: a part is
+    any octets at all, so it must offer BINARYMIME, and they travel by BDAT (RFC 3030). `checked`: every CR and LF is
+    known to be part of a CRLF, or of a binary part, and the last octets are one; nobody needs to look again.
     """
 
-    __slots__ = ("_pieces", "checked", "eight_bit", "size", "utf8")
+    __slots__ = ("_pieces", "binary", "checked", "eight_bit", "size", "utf8")
 
     def __init__(
-        self, pieces: Iterable[bytes | Stream], *, eight_bit: bool = False, utf8: bool = False, checked: bool = False
+        self,
+        pieces: Iterable[bytes | Stream],
+        *,
+        eight_bit: bool = False,
+        utf8: bool = False,
+        binary: bool = False,
+        checked: bool = False,
     ) -> None:
         self._pieces = pieces = tuple(pieces)
         size = 0
@@ -46,6 +55,7 @@ class Content:
         self.size = size
         self.eight_bit = eight_bit
         self.utf8 = utf8
+        self.binary = binary
         self.checked = checked
 
     @classmethod
@@ -86,6 +96,16 @@ class Content:
                 for start in range(0, len(piece), CHUNK):
                     yield piece[start : start + CHUNK]
 
+    def pieces(self) -> Iterator[bytes | FilePiece]:
+        """The same for who can send a piece of a file without reading it: the octets that are a file's as they are come
+        as such.
+        """
+        for piece in self._pieces:
+            if hasattr(piece, "pieces"):
+                yield from piece.pieces()
+            else:
+                yield from Content((piece,)).chunks()
+
     def whole(self) -> bytes:
         """All octets in one piece."""
         if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
@@ -98,5 +118,5 @@ class Content:
         return self.size
 
     def __repr__(self) -> str:
-        needs = " 8BITMIME" * self.eight_bit + " SMTPUTF8" * self.utf8
+        needs = " 8BITMIME" * self.eight_bit + " SMTPUTF8" * self.utf8 + " BINARYMIME" * self.binary
         return f"<Content of {self.size:,} octets{', needs' + needs if needs else ''}>"

@@ -58,6 +58,11 @@ class MailObject:
         return self.form.content(eight_bit_offered)
 
     @property
+    def binary(self) -> Content | None:
+        """The octets for a server that offers BINARYMIME (RFC 3030), if the message asks for that; else `None`."""
+        return self.form.binary if isinstance(self.form, _Composed) else None
+
+    @property
     def needs_utf8(self) -> bool:
         """True when only a server with SMTPUTF8 (RFC 6531) can take the envelope or the header fields."""
         return self.envelope.needs_utf8 or self.form.utf8
@@ -68,18 +73,19 @@ class MailObject:
 
 
 class _Composed:
-    """A message of ours, set in type when somebody asks, once for each of the two forms.
+    """A message of ours, set in type when somebody asks, once for each of its forms.
 
     Not before: only the server decides which form it is, and a message is frozen, so nothing can change until then.
     """
 
-    __slots__ = ("_eight", "_message", "_seven", "_stamp")
+    __slots__ = ("_binary", "_eight", "_message", "_seven", "_stamp")
 
     def __init__(self, message: Message, stamp: tuple[str, str]) -> None:
         self._message = message
         self._stamp = stamp
         self._seven: Content | None = None
         self._eight: Content | None = None
+        self._binary: Content | None = None
 
     def content(self, eight_bit: bool) -> Content:
         if eight_bit:
@@ -89,6 +95,13 @@ class _Composed:
         if self._seven is None:
             self._seven = self._message.render(False, self._stamp)
         return self._seven
+
+    @property
+    def binary(self) -> Content | None:
+        message = self._message
+        if self._binary is None and any(one.binary for one in (*message.attachments, *message.inline)):
+            self._binary = message.render(True, self._stamp, binary=True)
+        return self._binary
 
     @property
     def utf8(self) -> bool:

@@ -193,14 +193,15 @@ class Message(Draft):
         """
         return Envelope(self._sender(), self.to + self.cc + self.bcc, self.dsn, self.require_tls)
 
-    def render(self, eight_bit: bool = False, stamp: tuple[str, str] | None = None) -> Content:
+    def render(self, eight_bit: bool = False, stamp: tuple[str, str] | None = None, binary: bool = False) -> Content:
         """The octets of the message; two renderings are equal.
 
         A message without Date or Message-ID gets them once, at the first rendering. `eight_bit`: the server
         offers 8BITMIME (RFC 6152) and nobody signs, so that bodies outside ASCII may go unencoded. `stamp`: the Date
-        and Message-ID that `stamp` gave. Raises `MessageError` without a sender.
+        and Message-ID that `stamp` gave. `binary`: the server offers BINARYMIME too, so that attachments that ask for
+        it go as they are; only boundaries then differ between two renderings. Raises `MessageError` without a sender.
         """
-        return render(self, self._sender(), stamp or self._own_stamp(), eight_bit)
+        return render(self, self._sender(), stamp or self._own_stamp(), eight_bit, binary)
 
     def preview(self) -> str:
         """Show the message in the web browser; nothing in it runs, and nothing is fetched.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailwright.message.content import Content
 from mailwright.message.extra_headers import written
 from mailwright.message.headers import identifiers, mailboxes, unstructured, verify
+from mailwright.message.stamping import now_and_token
 from mailwright.message.tree import Multipart, Part, text_part
 
 TYPE_CHECKING = False
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
     Stamp = tuple[str, str]  # Date and Message-ID
 
 _MARK_LIMIT = 40  # characters; a whole boundary has at most 70 (RFC 2046 §5.1.1)
-_RAW = ("7bit", "8bit")
+_RAW = ("7bit", "8bit", "binary")
 _PRIORITY = {"high": "1", "low": "5"}
 
 
-def render(message: Message, sender: Address, stamp: Stamp, eight_bit: bool) -> Content:
-    """The octets of a message with the Date and Message-ID of its `stamp`; 8-bit bodies only if `eight_bit` allows."""
-    tree, leaves = structure(message, eight_bit)
+def render(message: Message, sender: Address, stamp: Stamp, eight_bit: bool, binary: bool = False) -> Content:
+    """The octets of a message with the Date and Message-ID of its `stamp`; 8-bit bodies only if `eight_bit` allows, and
+    attachments as they are only if `binary` does and they ask for it.
+    """
+    tree, leaves = structure(message, eight_bit, binary)
     mark = _mark(stamp[1], leaves) if isinstance(tree, Multipart) else ""
     names, fields = header_fields(message, sender, stamp)
     fields += ("MIME-Version: 1.0\r\n", tree.fields(mark))
@@ -31,9 +34,14 @@ def render(message: Message, sender: Address, stamp: Stamp, eight_bit: bool) -> 
     verify(head, [*names, "MIME-Version", *tree.names])
     pieces: list[bytes | Stream] = [f"{head}\r\n".encode()]
     tree.write(mark, pieces)
-    raw = "8bit" in [leaf.encoding for leaf in leaves]
     # Each piece is ours: fields that were verified, bodies of `transfer`, delimiters.
-    return Content(_joined(pieces), eight_bit=raw, utf8=not head.isascii(), checked=True)
+    return Content(
+        _joined(pieces),
+        eight_bit=tree.encoding in ("8bit", "binary"),
+        utf8=not head.isascii(),
+        binary=tree.encoding == "binary",
+        checked=True,
+    )
 
 
 def header_fields(message: Message, sender: Address, stamp: Stamp) -> tuple[list[str], list[str]]:
@@ -62,7 +70,7 @@ def header_fields(message: Message, sender: Address, stamp: Stamp) -> tuple[list
     return names, fields
 
 
-def structure(message: Message, eight_bit: bool) -> tuple[Part | Multipart, list[Part]]:
+def structure(message: Message, eight_bit: bool, binary: bool = False) -> tuple[Part | Multipart, list[Part]]:
     """The parts, under as few levels as say what belongs together; and the parts alone."""
     leaves: list[Part] = []
     bodies: list[Part | Multipart] = []
@@ -73,12 +81,12 @@ def structure(message: Message, eight_bit: bool) -> tuple[Part | Multipart, list
         leaves.append(text_part("plain", text or "", eight_bit))
         bodies.append(leaves[0])
     if html is not None:
-        shown = [text_part("html", html, eight_bit), *_attached(message.inline, eight_bit)]
+        shown = [text_part("html", html, eight_bit), *_attached(message.inline, eight_bit, binary)]
         leaves += shown
         bodies.append(Multipart("related", shown) if len(shown) > 1 else shown[0])
     if len(bodies) == 2:
         bodies = [Multipart("alternative", bodies)]
-    attached = _attached(message.attachments, eight_bit)
+    attached = _attached(message.attachments, eight_bit, binary)
     leaves += attached
     bodies += attached
     return (bodies[0] if len(bodies) == 1 else Multipart("mixed", bodies)), leaves
@@ -97,21 +105,23 @@ def _derived(html: str) -> str:
     return text
 
 
-def _attached(found: tuple[Attachment, ...], eight_bit: bool) -> list[Part]:
+def _attached(found: tuple[Attachment, ...], eight_bit: bool, binary: bool) -> list[Part]:
     if not found:
         return []
     from mailwright.message.attached import attached_part  # most messages need none of it
 
-    return [attached_part(one, eight_bit) for one in found]
+    return [attached_part(one, eight_bit, binary) for one in found]
 
 
 def _mark(message_id: str, leaves: list[Part]) -> str:
     """What makes this message's boundaries its own: derived from its Message-ID, and nowhere in a body."""
     left = message_id[1:].partition("@")[0]
     mark = (left if left.isalnum() else "".join(filter(str.isalnum, left)))[:_MARK_LIMIT]
+    if any(leaf.encoding == "binary" and not isinstance(leaf.body, bytes) for leaf in leaves):
+        mark = now_and_token()[1]  # nobody looks into a file that is not read: what stands in it can't know this
     # Only a body that is written as it is can hold a boundary: neither base64 nor quoted-printable has "=_".
     raw = [leaf.body for leaf in leaves if leaf.encoding in _RAW and isinstance(leaf.body, bytes)]
-    while any(mark.encode() in body for body in raw):
+    while raw and any(mark.encode() in body for body in raw):
         from hashlib import sha256  # a body that held the next mark too would have to hold its own hash
 
         mark = sha256(b"\0".join((mark.encode(), *raw))).hexdigest()[:_MARK_LIMIT]

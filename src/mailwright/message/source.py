@@ -25,7 +25,7 @@ if TYPE_CHECKING:
             """At most `size` octets; none at the end."""
             ...
 
-    class Source(Protocol):
+    class Source(Protocol):  # one that has `pieces` as well can be sent without being read
         """Octets of known number that can be read again and again."""
 
         @property
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 SPOOL = 1 << 20  # octets of a stream that are held in memory; more go to a temporary file
 _READ = 1 << 16  # octets read at once
+_PIECE = 1 << 18  # octets of a file that are handed to the system at once
 
 
 class Octets:
@@ -61,6 +62,47 @@ class Octets:
 
     def __hash__(self) -> int:
         return hash(self.data)
+
+
+class FilePiece:
+    """A piece of an open file that is to go out as it is: `size` octets of it. Good until the piece behind it is asked
+    for.
+    """
+
+    __slots__ = ("_file", "_offset", "_source", "size")
+
+    def __init__(self, source: StoredFile, file: int, offset: int, size: int) -> None:
+        self._source, self._file, self._offset, self.size = source, file, offset, size
+
+    def read(self) -> bytes:
+        """The first 64 kB of it. Raises `MessageError` when they are not there any more."""
+        try:
+            block = os.pread(self._file, min(self.size, _READ), self._offset)
+        except OSError as problem:
+            raise self._source._unreadable(problem) from problem
+        return block or self._missing()
+
+    def copy_to(self, descriptor: int) -> int:
+        """Have the system copy as much of it as an open `descriptor` takes now, which nobody reads on the way; 0 if it
+        can't. Gives how many octets. Raises `MessageError` when they are not there any more, `BlockingIOError` and
+        `ConnectionError`.
+        """
+        try:
+            count = os.sendfile(descriptor, self._file, self._offset, self.size)
+        except (BlockingIOError, ConnectionError):
+            raise
+        except OSError:
+            return 0  # not of such a file, or for another reason that shows when it is read and sent
+        return count or self._missing()
+
+    def took(self, count: int) -> FilePiece | None:
+        """What is left behind the first `count` octets."""
+        self._offset += count
+        self.size -= count
+        return self if self.size else None
+
+    def _missing(self) -> NoReturn:
+        self._source._changed("it is shorter")
 
 
 class StoredFile:
@@ -105,6 +147,27 @@ class StoredFile:
                         # message.
                         self._compare(os.fstat(file.fileno()))
                     yield block
+        except OSError as problem:
+            raise self._unreadable(problem) from problem
+
+    def pieces(self) -> Iterator[bytes | FilePiece]:
+        """The file's octets as pieces of it. The last 64 kB are read, and then it is looked at once more: the end is
+        not said of a file that changed.
+        """
+        if not hasattr(os, "sendfile"):
+            yield from self.blocks(_READ)
+            return
+        try:
+            with open(self.path, "rb") as file:
+                self._compare(os.fstat(file.fileno()))
+                end = max(0, self.size - _READ)
+                for offset in range(0, end, _PIECE):
+                    yield FilePiece(self, file.fileno(), offset, min(_PIECE, end - offset))
+                last = os.pread(file.fileno(), self.size - end, end)
+                if len(last) != self.size - end:
+                    self._changed("it is shorter")
+                self._compare(os.fstat(file.fileno()))
+                yield last
         except OSError as problem:
             raise self._unreadable(problem) from problem
 

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from mailwright.message.source import Source
+    from mailwright.message.source import FilePiece, Source
 
 LINE_LIMIT = 998  # octets without CRLF, RFC 5322 §2.1.1
 
@@ -129,6 +129,24 @@ class Base64Stream:
         for block in self._source.blocks(_BLOCK):
             left -= len(block)
             yield _rows(block, not left)
+
+
+class Plain:
+    """A source as it is, for servers that take binary parts (RFC 3030)."""
+
+    __slots__ = ("_source", "size")
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.size = source.size
+
+    def chunks(self) -> Iterator[bytes]:
+        """The octets in chunks of at most 64 kB."""
+        return self._source.blocks(1 << 16)
+
+    def pieces(self) -> Iterator[bytes | FilePiece]:
+        """The octets, where they are a file's as pieces of it."""
+        return self._source.pieces() if hasattr(self._source, "pieces") else self.chunks()
 
 
 def _rows(block: bytes, last: bool = True) -> bytes:

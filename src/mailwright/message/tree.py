@@ -70,12 +70,13 @@ class Multipart:
     def __init__(self, subtype: str, children: Sequence[Part | Multipart]) -> None:
         self.subtype = subtype
         self.children = children
-        self.encoding: str = "8bit" if any(child.encoding == "8bit" for child in children) else "7bit"
+        found = [child.encoding for child in children]
+        self.encoding: str = "binary" if "binary" in found else "8bit" if "8bit" in found else "7bit"
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the Content fields."""
-        return (_TYPE, _ENCODING) if self.encoding == "8bit" else (_TYPE,)
+        return (_TYPE,) if self.encoding == "7bit" else (_TYPE, _ENCODING)
 
     def boundary(self, mark: str) -> str:
         """No two levels have the same one, and "=_" never occurs in quoted-printable or base64."""
@@ -85,13 +86,15 @@ class Multipart:
         """The Content fields."""
         # RFC 2387 §3.1: related says what its root is.
         root = '; type="text/html"' if self.subtype == "related" else ""
-        # RFC 2045 §6.4: what holds a part with 8 bits says so itself; without the field it would be 7bit.
-        wide = "Content-Transfer-Encoding: 8bit\r\n" if self.encoding == "8bit" else ""
+        # RFC 2045 §6.4: what holds a part with 8 bits or of any octets says so itself; without the field it would be
+        # 7bit.
+        wide = "" if self.encoding == "7bit" else f"Content-Transfer-Encoding: {self.encoding}\r\n"
         return f'Content-Type: multipart/{self.subtype}{root};\r\n boundary="{self.boundary(mark)}"\r\n{wide}'
 
     def opening(self, mark: str) -> bytes:
-        """The Content fields in octets, checked, and the empty line behind them."""
-        return _checked(self.fields(mark), self.names)
+        """The Content fields in octets, and the empty line behind them."""
+        # Nothing in them comes from outside: there is nothing to check.
+        return f"{self.fields(mark)}\r\n".encode()
 
     def write(self, mark: str, out: list[bytes | Stream]) -> None:
         """Append the body to `out`."""

@@ -71,6 +71,8 @@ def check_secret(field: str, secret: Secret) -> None:
 
 def check_name(field: str, name: str) -> None:
     """Raises `LoginError` naming the `field` if the name holds a control character or is not UTF-8."""
+    if name.isprintable():
+        return
     if any(_is_control(c) for c in name):
         raise refusal(f"The {field} holds a control character.", "Check how the setting is read.")
     if any(_is_surrogate(c) for c in name):
@@ -83,7 +85,7 @@ def _flaw(secret: Secret) -> str:
         return "is empty"
     if "\0" in text:
         return "holds a NUL character, which no mechanism can carry"
-    if any(_is_surrogate(c) for c in text):
+    if not text.isascii() and any(_is_surrogate(c) for c in text):
         return "can't be written in UTF-8"
     return ""
 

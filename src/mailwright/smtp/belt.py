@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from mailwright.message.mail import MailObject
+    from mailwright.message.source import FilePiece
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
 
@@ -52,28 +53,29 @@ NOWHERE = sys.maxsize  # the end of a content of which something is still to be 
 class Window:
     """How much may be under way: `size` messages, and `octets` of content unless one message alone has more.
 
-    Begins with `first`, doubles with each whole window answered without a temporary refusal up to `most`, and
-    halves at each: a server that says 4yz has enough to do. It halves as well at the second message in a row that
-    nobody was to get, and at each behind it: many servers count those and hang up after some ten (Postfix: 421 after 20
-    errors), and the fewer are in flight then, the fewer are in doubt.
+    Begins with `first`, grows fourfold with each whole window answered without a temporary refusal up to `most`, and
+    halves at each: a server that says 4yz has enough to do, and from then on it only doubles. It halves as well at the
+    second message in a row that nobody was to get, and at each behind it: many servers count those and hang up after
+    some ten (Postfix: 421 after 20 errors), and the fewer are in flight then, the fewer are in doubt.
     """
 
-    __slots__ = ("_clean", "_vain", "most", "octets", "size")
+    __slots__ = ("_clean", "_growth", "_vain", "most", "octets", "size")
 
     def __init__(self, most: int = 64, first: int = 4, octets: int = 4 << 20) -> None:
         self.most, self.octets = most, octets
         self.size = min(first, most)
         self._clean = self._vain = 0
+        self._growth = 4
 
     def answered(self, temporary: bool, vain: bool = False) -> None:
         """One message was answered; `vain`: nobody gets it."""
         self._vain = self._vain + 1 if vain else 0
         if temporary or self._vain > 1:
-            self.size, self._clean = max(1, self.size // 2), 0
+            self.size, self._clean, self._growth = max(1, self.size // 2), 0, 2
             return
         self._clean += 1
         if self._clean >= self.size < self.most:
-            self.size, self._clean = min(self.most, self.size * 2), 0
+            self.size, self._clean = min(self.most, self.size * self._growth), 0
 
 
 class Load:
@@ -168,7 +170,7 @@ class Belt:
         """Octets that left this process."""
         return self._sent + self.outgoing.handed
 
-    def begin_writing(self, chunks: Iterable[bytes]) -> Outgoing:
+    def begin_writing(self, chunks: Iterable[bytes | FilePiece]) -> Outgoing:
         """What goes out next, behind all that went before."""
         self._sent += self.outgoing.handed
         self.outgoing = Outgoing(chunks)

@@ -24,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mailwright.message.content import Content
+    from mailwright.message.source import FilePiece
     from mailwright.smtp.belt import Belt, Load
 
 PIECE = 65536  # octets handed over at once: what a socket's buffer takes
@@ -72,7 +74,7 @@ def _octets(belt: Belt) -> int:
     return sum([load.content.size for load in belt.under_way])
 
 
-def _whole_messages(belt: Belt) -> Iterator[bytes]:
+def _whole_messages(belt: Belt) -> Iterator[bytes | FilePiece]:
     """Commands, content and RSET of one message behind the other, in pieces that fill a buffer."""
     pieces: list[bytes] = []
     size, left = 0, belt.window.octets - _octets(belt)
@@ -89,9 +91,12 @@ def _whole_messages(belt: Belt) -> Iterator[bytes]:
         else:
             pieces.append(commands)
             for chunk in sound_chunks(content):
-                pieces.append(chunk)
+                if isinstance(chunk, bytes):
+                    pieces.append(chunk)
                 yield b"".join(pieces)
                 pieces, size = [], 0
+                if not isinstance(chunk, bytes):
+                    yield chunk
             pieces.append(RSET)
         belt.made = load.end + len(RSET)
         if size >= PIECE:
@@ -118,10 +123,12 @@ def _in_pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
 async def _by_data(belt: Belt) -> None:
     load = await _first(belt)
     while load is not None:
+        dotted = _dotted(load.content)
+        belt.take(1)
         while load.data is None:
             await _listen(belt)
         more = bool(belt.take(1))
-        if not await _write(belt, _in_pieces(_content_and_envelope(belt, load, more))):
+        if not await _write(belt, _in_pieces(_content_and_envelope(belt, load, dotted, more))):
             return
         load = belt.under_way[-1] if more else None
     while belt.under_way:
@@ -136,11 +143,21 @@ async def _first(belt: Belt) -> Load | None:
     return load
 
 
-def _content_and_envelope(belt: Belt, load: Load, more: bool) -> Iterator[bytes]:
+def _dotted(content: Content) -> Iterable[bytes]:
+    """The content as it goes behind DATA; a small one is made ready at once, while the server thinks."""
+    if content.size <= PIECE:
+        try:
+            return [b"".join(escape_dots(content.chunks()))]
+        except MessageError:
+            pass  # raised again when its turn comes
+    return escape_dots(content.chunks())
+
+
+def _content_and_envelope(belt: Belt, load: Load, dotted: Iterable[bytes], more: bool) -> Iterator[bytes]:
     """The content, if the server wants it, and right behind it the envelope of the message that follows."""
     if load.data is not None and load.data.code == 354:
         # A 354 although nobody will get it is answered with a lone dot (RFC 2920 §3.1).
-        for chunk in escape_dots(load.content.chunks()) if load.willing else [b".\r\n"]:
+        for chunk in dotted if load.willing else [b".\r\n"]:
             belt.made += len(chunk)
             yield chunk
         load.end = belt.made
@@ -150,7 +167,7 @@ def _content_and_envelope(belt: Belt, load: Load, more: bool) -> Iterator[bytes]
         yield belt.put()[1]
 
 
-async def _write(belt: Belt, chunks: Iterable[bytes]) -> bool:
+async def _write(belt: Belt, chunks: Iterable[bytes | FilePiece]) -> bool:
     """Hand over all of `chunks`, hearing what is said meanwhile. False when a content ended before its time, so that
     the connection is of no more use: what left before it was answered then.
     """

@@ -7,7 +7,7 @@ from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from mailwright.words.address import Address
     from mailwright.words.receipt import Fate
@@ -19,16 +19,20 @@ class Ledger:
     """What is known of each recipient's fate; exact also after the plan that wrote it has died.
 
     `begun`: MAIL was said, so the server may have changed its state. `handed`: every octet of the content
-    left this process.
+    left this process. `before_final` is asked before the octets leave that complete the content; what it raises ends
+    the connection without them.
     """
 
-    __slots__ = ("_common", "_own", "begun", "handed", "recipients", "reply", "size")
+    __slots__ = ("_common", "_own", "before_final", "begun", "handed", "recipients", "reply", "size")
 
-    def __init__(self, recipients: Iterable[Address]) -> None:
+    def __init__(
+        self, recipients: Iterable[Address], before_final: Callable[[], object | Awaitable[object]] | None = None
+    ) -> None:
         self.recipients = tuple(recipients)
         # Nearly always all recipients share one fate; a table of each one's is begun when they part.
         self._common: tuple[Fate, Reply | None] = _NOT_TRIED
         self._own: dict[Address, tuple[Fate, Reply | None]] | None = None
+        self.before_final = before_final
         self.begun = False
         self.handed = False
         self.reply: Reply | None = None

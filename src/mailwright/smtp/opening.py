@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from mailwright.smtp import phases
 from mailwright.smtp.refusals import refusal_advice
-from mailwright.smtp.session import command, read_reply, say_hello
-from mailwright.steps import Connect, NotResumed, Read, StartTLS
+from mailwright.smtp.session import read_reply, say, say_hello
+from mailwright.steps import Connect, NotResumed, PrepareTLS, Read, StartTLS
 from mailwright.words.errors import (
     ConfigError,
     ConnectError,
@@ -125,12 +125,16 @@ async def connect(session: Session, limit: float | None = None) -> None:
     session.open = True
 
 
+def _handshake(server: Server) -> StartTLS:
+    return StartTLS(server.tls, server.host, server.timeouts.connect)
+
+
 async def secure(session: Session) -> None:
     """The hallway: a TLS handshake with a server that must prove to be the right one."""
     server = session.server
     session.phase = phases.TLS
     try:
-        session.secured = await StartTLS(server.tls, server.host, server.timeouts.connect)
+        session.secured = await _handshake(server)
     except (TLSError, ConfigError) as error:
         session.open = False
         attach(error, phase=phases.TLS, server=str(server))
@@ -210,7 +214,9 @@ async def start_tls(session: Session) -> None:
             phase=phases.STARTTLS,
             server=str(server),
         )
-    reply = await command(session, "STARTTLS", phases.STARTTLS)
+    await say(session, "STARTTLS", phases.STARTTLS)
+    await PrepareTLS(_handshake(server))
+    reply = await read_reply(session, server.timeouts.reply)
     if reply.code != 220:
         session.open = False
         raise TLSError(

@@ -21,7 +21,10 @@ BEGINNINGS = 64  # senders whose command is kept
 class Terms:
     """The terms on which the server of a session takes mail, read once from what it offers."""
 
-    __slots__ = ("_beginnings", "_dsn", "_eight_bit", "_limit", "_require_tls", "_secured", "_server", "_size", "_utf8")
+    __slots__ = (
+        "_beginnings", "_binary", "_dsn", "_eight_bit", "_limit", "_require_tls", "_secured", "_server", "_size",
+        "_utf8",
+    )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
         features, secured = session.features, session.secured
@@ -29,6 +32,7 @@ class Terms:
         self._limit = features.size
         self._size = "SIZE" in features
         self._eight_bit = "8BITMIME" in features
+        self._binary = "BINARYMIME" in features and "CHUNKING" in features
         self._utf8 = "SMTPUTF8" in features
         self._dsn = "DSN" in features
         self._secured = secured is not None
@@ -37,7 +41,8 @@ class Terms:
 
     def content_of(self, mail: MailObject) -> Content:
         """The form of the content that this server takes. Raises `Unsupported`."""
-        return mail.content_for(self._eight_bit)
+        binary = mail.binary if self._binary else None
+        return mail.content_for(self._eight_bit) if binary is None else binary
 
     def commands(self, mail: MailObject, content: Content, recipients: tuple[Address, ...]) -> list[str]:
         """MAIL and each RCPT. Raises `Unsupported` for what this server said it can't do."""
@@ -56,7 +61,9 @@ class Terms:
                 "Nothing was sent; leave require_tls off if this server's way of forwarding will do.",
             )
         sender = f"MAIL FROM:<{mail.envelope.reverse_path}>" + (f" SIZE={content.size}" if self._size else "")
-        if content.eight_bit and self._eight_bit:
+        if content.binary:
+            sender += " BODY=BINARYMIME"
+        elif content.eight_bit and self._eight_bit:
             sender += " BODY=8BITMIME"
         if utf8:
             sender += " SMTPUTF8"
@@ -75,7 +82,8 @@ class Terms:
         """`content_of` a message, and the command lines of its envelope, as `commands` has them: a short way for
         messages that need nothing special, of which there may be thousands a second.
         """
-        envelope, content = mail.envelope, mail.form.content(self._eight_bit)
+        envelope = mail.envelope
+        content = self.content_of(mail) if self._binary else mail.form.content(self._eight_bit)
         special = envelope.dsn is not None or envelope.require_tls or content.eight_bit or content.utf8
         if special or (self._limit is not None and content.size > self._limit):
             return content, b"".join(map(command_line, self.commands(mail, content, recipients)))

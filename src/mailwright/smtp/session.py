@@ -96,9 +96,7 @@ class Session:
         """
         if self.masked:
             reply = Reply(reply.code, tuple(map(self.mask, reply.lines)))
-        last = len(reply.lines) - 1
-        for number, line in enumerate(reply.lines):
-            self.transcript.note("S", f"{reply.code}{'-' if number < last else ' '}{line}".rstrip())
+        self.transcript.note_reply(reply)
         return reply
 
 
@@ -215,11 +213,16 @@ async def command(
     """Say one command and read its reply. `shown` stands in the transcript instead of a text that holds a
     secret.
     """
+    await say(session, text, phase, shown)
+    return await read_reply(session, timeout or session.server.timeouts.reply)
+
+
+async def say(session: Session, text: str, phase: str, shown: str | None = None) -> None:
+    """Say one command; its reply is read later."""
     session.phase = phase
     line = command_line(text)
     session.transcript.note("C", shown or text)
     await write(session, line, session.server.timeouts.block)
-    return await read_reply(session, timeout or session.server.timeouts.reply)
 
 
 async def say_hello(session: Session, name: str) -> Reply:

@@ -9,7 +9,7 @@ from mailwright.smtp.parameters import Terms
 from mailwright.smtp.refusals import content_refused, ended, out_of_step, sender_refused
 from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply
 from mailwright.smtp.wire import command_line, escape_dots, sound_chunks
-from mailwright.steps import Clock, Exchange, Outgoing
+from mailwright.steps import Ask, Clock, Exchange, Outgoing
 from mailwright.words.errors import (
     DeliveryError,
     MessageError,
@@ -18,10 +18,11 @@ from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mailwright.message.content import Content
     from mailwright.message.mail import MailObject
+    from mailwright.message.source import FilePiece
     from mailwright.smtp.ledger import Ledger
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
@@ -233,10 +234,13 @@ async def _send_content(
         session.open = False
         raise out_of_step(session, Reply(500, ("an answer before the content was sent",)))
     session.phase = phases.CONTENT
-    outgoing = Outgoing(_as_chunk(content) if chunking else escape_dots(content.chunks()))
+    pieces: Iterable[bytes | FilePiece] = _as_chunk(content) if chunking else escape_dots(content.chunks())
     session.transcript.note(
         "C", f"{f'BDAT {content.size} LAST' if chunking else ''} ({content.size:,} octets of content)".strip()
     )
+    if ledger.before_final is not None:
+        pieces = await _up_to_the_last(session, pieces, willing, ledger)
+    outgoing = Outgoing(pieces)
     while not outgoing.done:
         arrived = await exchange(session, outgoing, session.server.timeouts.block)
         if not arrived:
@@ -250,10 +254,42 @@ async def _send_content(
     session.phase = phases.FINAL
 
 
-def _as_chunk(content: Content) -> Iterator[bytes]:
+async def _up_to_the_last(
+    session: Session, pieces: Iterable[bytes | FilePiece], willing: tuple[Address, ...], ledger: Ledger
+) -> list[bytes | FilePiece]:
+    """Send all pieces but the last, and ask whether that may follow: with it the server has the message. Gives it. What
+    the question raises ends the connection, which takes everything back (RFC 5321 §4.1.1.10).
+    """
+    last: list[bytes | FilePiece] = []
+    outgoing = Outgoing(_but_last(pieces, last))
+    while not outgoing.done:
+        arrived = await exchange(session, outgoing, session.server.timeouts.block)
+        if arrived:
+            session.replies.feed(arrived)
+            await _interrupted(session, Outgoing(last), willing, ledger)
+    assert ledger.before_final is not None
+    try:
+        await Ask(ledger.before_final)
+    except BaseException:
+        session.open = False
+        raise
+    return last
+
+
+def _but_last(pieces: Iterable[bytes | FilePiece], last: list[bytes | FilePiece]) -> Iterator[bytes | FilePiece]:
+    """All but the last of `pieces`; that is left in `last`."""
+    for piece in pieces:
+        if last:
+            yield last.pop()
+        last.append(piece)
+
+
+def _as_chunk(content: Content) -> Iterator[bytes | FilePiece]:
     """The whole content as one chunk of CHUNKING (RFC 3030): its size goes in front, no dots are doubled."""
     chunks = sound_chunks(content)
-    yield command_line(f"BDAT {content.size} LAST") + next(chunks, b"")
+    beginning = next(chunks, b"")
+    assert isinstance(beginning, bytes)
+    yield command_line(f"BDAT {content.size} LAST") + beginning
     yield from chunks
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mailwright.message.content import Content
+    from mailwright.message.source import FilePiece
 
 CRLF = b"\r\n"
 COMMAND_LIMIT = 2048  # octets; RFC 5321 §4.5.3.1.4 says 512 and lets extensions add to it (SMTPUTF8, DSN: about 1,500)
@@ -94,9 +95,11 @@ def check_line_ends(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise _bare_line_end()
 
 
-def sound_chunks(content: Content) -> Iterator[bytes]:
-    """The chunks of a content for BDAT: checked as they pass, unless it was made of nothing but sound ones."""
-    return content.chunks() if content.checked else check_line_ends(content.chunks())
+def sound_chunks(content: Content) -> Iterator[bytes | FilePiece]:
+    """The chunks of a content for BDAT: checked as they pass, unless it was made of nothing but sound ones. The first
+    are octets.
+    """
+    return content.pieces() if content.checked else check_line_ends(content.chunks())
 
 
 def refuse_bare_line_ends(octets: bytes) -> None:
@@ -206,6 +209,8 @@ class ReplyReader:
 
     def _cut(self) -> Reply | None:
         buffer = self._buffer
+        if not buffer:
+            return None
         whole = bytes(buffer) if self.keeps and not self._lines and len(buffer) <= KEPT_LENGTH else b""
         if (found := _kept.get(whole)) is not None:
             buffer.clear()

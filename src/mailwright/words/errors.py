@@ -19,6 +19,9 @@
     │   ├── Timeout (TimeoutError)
     │   ├── ConnectionLost (ConnectionError)
     │   └── ProtocolError              the other side does not speak SMTP as the standard has it
+    ├── OutboxError                    the outbox can't do it; what is in it stays in it
+    │   ├── KeyReused (ValueError)     its key was used for another message
+    │   └── OutboxUnavailable          the database does not answer, is full, or is not as it must be
     └── MissingExtra (ImportError)     an optional part is not installed
 
 ``str(error)`` says in at most two sentences what happened and what to do, and ``error.diagnosis`` tells the causes,
@@ -229,6 +232,25 @@ class ConnectionLost(DeliveryError, ConnectionError):
 
 class ProtocolError(DeliveryError):
     """The other side does not speak SMTP as the standard has it; the connection is not usable any more."""
+
+
+class OutboxError(MailError):
+    """The outbox can't do what was asked. What is in it stays in it."""
+
+
+class KeyReused(OutboxError, ValueError):
+    """Another message was put with this key. `key` is it, and `id` that of the message that has it."""
+
+    def __init__(self, what: str, advice: str = "", *, key: str = "", id: str = "") -> None:
+        super().__init__(what, advice)
+        self.key = key
+        self.id = id
+
+
+class OutboxUnavailable(OutboxError):
+    """The database does not answer, has no room, is another one, or is not set up so that nothing is lost. Nothing was
+    put.
+    """
 
 
 class MissingExtra(MailError, ImportError):

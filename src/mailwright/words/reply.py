@@ -37,6 +37,12 @@ class Reply:
         return self.code >= 500
 
     @property
+    def said(self) -> list[str]:
+        """The lines with their codes, as the server said them."""
+        last = len(self.lines) - 1
+        return [f"{self.code}{'-' if at < last else ' '}{line}".rstrip() for at, line in enumerate(self.lines)]
+
+    @property
     def enhanced(self) -> str | None:
         """The enhanced status code such as ``"5.7.8"``, or `None`.
 

@@ -200,7 +200,7 @@ class Server:
         if self.proxy is not None:
             return False
         host = self.host.rstrip(".").lower()
-        return self.path is not None or host in ("localhost", "::1") or _is_loopback_v4(host)
+        return self.path is not None or host in ("127.0.0.1", "localhost", "::1") or _is_loopback_v4(host)
 
     def __str__(self) -> str:
         if self.path is not None:

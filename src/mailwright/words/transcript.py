@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mailwright.words.reply import visible
+from mailwright.words.reply import Reply, visible
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 
 LINE_LIMIT = 1000  # characters of one line that are kept
+FOLDED_LIMIT = 32  # entries whose lines are not made yet: of most talks nobody ever reads them
 
 
 @value
@@ -37,11 +38,12 @@ class Transcript:
     to the wire says what is to be shown in its place. `clock` gives seconds; without one every line is at 0.
     """
 
-    __slots__ = ("_clock", "_first", "_last", "_start", "dropped", "limit")
+    __slots__ = ("_clock", "_dropped", "_first", "_folded", "_last", "_start", "limit")
 
     def __init__(self, clock: Callable[[], float] | None = None, limit: int = 400) -> None:
         self.limit = limit
-        self.dropped = 0
+        self._dropped = 0
+        self._folded: list[tuple[float, str, str | Reply]] = []
         self._clock = clock
         self._start = clock() if clock else 0.0
         self._first: list[Line] = []
@@ -49,23 +51,46 @@ class Transcript:
 
     def note(self, mark: str, text: str) -> None:
         """Note one line that was said or happened now."""
+        self._note(mark, text[:LINE_LIMIT])
+
+    def note_reply(self, reply: Reply) -> None:
+        """Note all lines that the server said now."""
+        self._note("S", reply)
+        if sum(map(len, reply.lines)) > LINE_LIMIT:
+            self._unfold()
+
+    def _note(self, mark: str, said: str | Reply) -> None:
+        self._folded.append((self._clock() - self._start if self._clock else 0.0, mark, said))
+        if len(self._folded) > FOLDED_LIMIT:
+            self._unfold()
+
+    def _unfold(self) -> None:
+        """Make the lines of what was noted, as far as they are kept."""
+        folded, self._folded = self._folded, []
         half = max(1, self.limit // 2)
-        line = Line(self._clock() - self._start if self._clock else 0.0, mark, text[:LINE_LIMIT])
-        if len(self._first) < half:
-            self._first.append(line)
-            return
-        self._last.append(line)
-        if len(self._last) > half:
-            del self._last[0]
-            self.dropped += 1
+        for seconds, mark, said in folded:
+            for text in said.said if isinstance(said, Reply) else (said,):
+                kept = self._first if len(self._first) < half else self._last
+                kept.append(Line(seconds, mark, text[:LINE_LIMIT]))
+        if (over := len(self._last) - half) > 0:
+            del self._last[:over]
+            self._dropped += over
+
+    @property
+    def dropped(self) -> int:
+        """How many lines in the middle were left out."""
+        self._unfold()
+        return self._dropped
 
     def __iter__(self) -> Iterator[Line]:
+        self._unfold()
         yield from self._first
         if self.dropped:
             yield Line(self._first[-1].seconds, "*", f"({self.dropped} lines left out)")
         yield from self._last
 
     def __len__(self) -> int:
+        self._unfold()
         return len(self._first) + len(self._last)
 
     def __str__(self) -> str:
@@ -75,8 +100,8 @@ class Transcript:
         return f"<Transcript of {len(self)} lines>"
 
     def __getstate__(self) -> tuple[int, int, list[Line], list[Line]]:
-        return (self.limit, self.dropped, self._first, self._last)
+        return (self.limit, self.dropped, self._first, self._last)  # `dropped` makes the lines
 
     def __setstate__(self, state: tuple[int, int, list[Line], list[Line]]) -> None:
-        self.limit, self.dropped, self._first, self._last = state
-        self._clock, self._start = None, 0.0
+        self.limit, self._dropped, self._first, self._last = state
+        self._folded, self._clock, self._start = [], None, 0.0

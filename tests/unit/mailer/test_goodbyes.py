@@ -87,3 +87,35 @@ def test_a_message_does_not_wait_for_the_goodbye_to_an_old_connection(driver: st
         receipts = send(driver, server, Limits(idle=0.01), 2)
         deaf.ended.wait(20)
     assert all(receipt.complete for receipt in receipts) and deaf.left_early == [True]
+
+
+def test_goodbye_is_said_to_all_at_once() -> None:
+    """This server takes no message, and no goodbye, before both connections have said theirs."""
+    sending, leaving = threading.Barrier(2), threading.Barrier(2)
+    answers = {**ANSWERS, b"QUIT": b"221 bye\r\n"}
+
+    def serve(sock: socket.socket) -> None:
+        sock.sendall(b"220 a\r\n")
+        with sock.makefile("rb") as lines:
+            while line := lines.readline():
+                verb = line[:4].strip()
+                if verb == b"DATA":
+                    sock.sendall(b"354 go\r\n")
+                    while lines.readline() != b".\r\n":
+                        pass
+                    sending.wait(20)
+                    sock.sendall(b"250 taken\r\n")
+                    continue
+                if verb == b"QUIT":
+                    leaving.wait(20)
+                sock.sendall(answers[verb])
+
+    with serving(serve) as port:
+        server = Server("127.0.0.1", port, "none", timeouts=Timeouts(quit=60.0))
+        with Mailer(server) as mailer:
+            threads = [threading.Thread(target=mailer.send, args=(MESSAGE,)) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert not leaving.broken and not sending.broken

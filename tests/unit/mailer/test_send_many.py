@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import trio
 
-from mailwright import AsyncMailer, Envelope, Inbox, Login, Mailer, Message
+from mailwright import AsyncMailer, Inbox, Login, Mailer, Message
 from mailwright.errors import ConnectError, LoginError, MessageError
 from mailwright.message.content import Content
-from mailwright.options import Limits
+from mailwright.options import Envelope, Limits
 from mailwright.smtp.receiving import Rules
 from mailwright.words.reply import Reply
 from mailwright.words.server import Server

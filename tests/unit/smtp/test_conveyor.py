@@ -319,6 +319,60 @@ def test_all_arrive(offers: tuple[str, ...], recipients: int) -> None:
     check(feed, model, given)
 
 
+def test_the_next_message_is_made_while_the_server_thinks() -> None:
+    """Without CHUNKING every content waits for an answer: the one behind it is taken from the source before that."""
+    given, left = mails(5), []
+    feed = Feed(given)
+
+    class Slow(Model):
+        async def data(self) -> None:
+            left.append(len(feed.waiting))
+            await super().data()
+
+    play(feed, Slow(("PIPELINING",), Whim()), Window(64))
+    assert left == [3, 2, 1, 0, 0]
+    assert [load.ledger.with_fate("accepted") for load in feed.settled] == [mail.envelope.recipients for mail in given]
+
+
+def sizes(window: Window, answers: str) -> list[int]:
+    """How wide the window is after each answer: a yes, a no for now (``"4"``), or nobody got it (``"5"``)."""
+    found = []
+    for answer in answers:
+        window.answered(answer == "4", vain=answer != "y")
+        found.append(window.size)
+    return found
+
+
+def test_the_window_is_soon_wide_where_nobody_asks_for_time() -> None:
+    window = Window(1000)
+    assert sizes(window, "yyyy") == [4, 4, 4, 16]
+    assert sizes(window, "y" * 16)[-2:] == [16, 64]
+    assert sizes(window, "y" * (64 + 256))[-1] == 1000
+    assert sizes(window, "y" * 5000)[-1] == 1000, "and never wider than it may be"
+
+
+def test_the_window_halves_at_each_4yz_and_grows_slowly_from_then_on() -> None:
+    window = Window(64)
+    sizes(window, "y" * 20)
+    assert sizes(window, "44") == [32, 16]
+    assert sizes(window, "y" * 15) == [16] * 15 and sizes(window, "y") == [32]
+    assert sizes(window, "y" * 32)[-1] == 64
+    assert sizes(window, "y4yyyyyyyy")[1:3] == [32, 32]
+    assert sizes(Window(64), "4444")[-1] == 1, "never none"
+
+
+def test_a_row_of_messages_that_nobody_gets_halves_it_as_well() -> None:
+    window = Window(64)
+    sizes(window, "y" * 20)
+    assert sizes(window, "555y5") == [64, 32, 16, 16, 16]
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_a_small_window_never_grows(most: int) -> None:
+    window = Window(most)
+    assert set(sizes(window, "y" * 100)) == {most}
+
+
 def round_of(seed: int, sloppy: bool = False) -> None:
     dice = random.Random(seed)
     given = mails(dice.choice([1, 5, 40]), dice.choice([1, 1, 3]), dice.choice([1, 30, 3000]))

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from mailwright.smtp.features import Features
+from mailwright.smtp.login import log_in
 from mailwright.smtp.opening import open_session
+from mailwright.smtp.session import Session
+from mailwright.steps import Ask, Write
 from mailwright.words.errors import ConfigError, ConnectionLost, DeliveryError, LoginError
+from mailwright.words.receipt import TLSFacts
 from mailwright.words.server import Login, Server
 from tests.dialogue import ANYTHING, STAGES, C, Drop, HangUp, S, hello, play
 
@@ -192,3 +197,24 @@ def test_d58_a_235_without_the_server_proof_is_no_login(stage: str) -> None:
     turns = [*hello("AUTH SCRAM-SHA-256"), C(ANYTHING), S("235 welcome"), HangUp()]
     error = play(turns, open_session, stage, server()).error
     assert isinstance(error, LoginError)
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        (("PLAIN", "LOGIN"), []),
+        (("PLAIN", "SCRAM-SHA-256"), ["Ask", "BindChannel"]),
+        (("SCRAM-SHA-256-PLUS", "PLAIN"), ["Ask", "BindChannel"]),
+    ],
+)
+def test_randomness_and_a_binding_are_got_where_scram_may_need_them(offered: tuple[str, ...], asked: list[str]) -> None:
+    session = Session(server())
+    session.features = Features("mx", (("AUTH", offered),))
+    session.secured = TLSFacts("TLSv1.3", "", "")
+    plan, steps = log_in(session, Login("ada", "sesame")), []
+    answer: Any = None
+    while not isinstance(step := plan.send(answer), Write):
+        steps.append(type(step).__name__)
+        answer = step.act() if isinstance(step, Ask) else None
+    plan.close()
+    assert steps == asked

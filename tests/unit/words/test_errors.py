@@ -20,10 +20,13 @@ from mailwright.words.errors import (
     ContentRefused,
     DeliveryError,
     HeaderError,
+    KeyReused,
     LoginError,
     MailError,
     MessageError,
     MissingExtra,
+    OutboxError,
+    OutboxUnavailable,
     ProtocolError,
     RecipientsRefused,
     Refused,
@@ -40,7 +43,7 @@ from mailwright.words.transcript import Transcript
 CLASSES = [
     MailError, MessageError, AddressError, HeaderError, ConfigError, DeliveryError, ConnectError, TLSError, LoginError,
     Refused, SenderRefused, RecipientsRefused, ContentRefused, Unsupported, Timeout, ConnectionLost, ProtocolError,
-    MissingExtra,
+    OutboxError, KeyReused, OutboxUnavailable, MissingExtra,
 ]  # fmt: skip
 DELIVERY = [cls for cls in CLASSES if issubclass(cls, DeliveryError)]
 every = pytest.mark.parametrize("cls", CLASSES)
@@ -89,6 +92,7 @@ def test_says_what_happened_and_what_to_do(cls: type[MailError]) -> None:
     [
         (MessageError, ValueError), (AddressError, ValueError), (HeaderError, ValueError), (ConfigError, ValueError),
         (ConnectError, ConnectionError), (ConnectionLost, OSError), (Timeout, TimeoutError),
+        (KeyReused, ValueError),
         (MissingExtra, ImportError),
     ],
 )  # fmt: skip

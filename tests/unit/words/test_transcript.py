@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwright.words.transcript import Line, Transcript
+from mailwright.words.reply import Reply
+from mailwright.words.transcript import LINE_LIMIT, Line, Transcript
 
 
 @given(st.integers(2, 60), st.integers(0, 300))
@@ -80,3 +81,44 @@ def test_is_pickled_without_its_clock() -> None:
     assert (back.dropped, back.limit) == (transcript.dropped, 4)
     back.note("C", "later")
     assert list(back)[-1] == Line(0.0, "C", "later")
+
+
+def test_each_line_of_a_reply_is_one() -> None:
+    transcript = Transcript()
+    transcript.note("C", "EHLO me")
+    transcript.note_reply(Reply(250, ("mail.example.org", "PIPELINING ", "")))
+    transcript.note_reply(Reply(221))
+    assert [(line.mark, line.text) for line in transcript] == [
+        ("C", "EHLO me"), ("S", "250-mail.example.org"), ("S", "250-PIPELINING"), ("S", "250")
+    ]  # fmt: skip
+
+
+@given(st.lists(st.integers(0, 40), max_size=40), st.integers(2, 60), st.sets(st.integers(0, 40)))
+def test_replies_count_by_their_lines_whenever_it_is_read(sizes: list[int], limit: int, looks: set[int]) -> None:
+    transcript, texts = Transcript(limit=limit), []
+    for number, size in enumerate(sizes):
+        lines = tuple(f"{number}.{place}" for place in range(size))
+        transcript.note_reply(Reply(250, lines))
+        texts += [f"250{'-' if place < size - 1 else ' '}{line}" for place, line in enumerate(lines)]
+        if number in looks:
+            assert len(transcript) + transcript.dropped == len(texts)
+    kept = [line.text for line in transcript]
+    if transcript.dropped:
+        half = max(1, limit // 2)
+        assert kept == [*texts[:half], f"({len(texts) - 2 * half} lines left out)", *texts[-half:]]
+    else:
+        assert kept == texts
+
+
+def test_a_long_reply_is_cut_like_a_long_line() -> None:
+    transcript = Transcript()
+    transcript.note_reply(Reply(250, ("x" * 5000, "y" * 5000)))
+    transcript.note("C", "z" * 5000)
+    assert [len(line.text) for line in transcript] == [LINE_LIMIT] * 3
+
+
+def test_what_nobody_has_read_is_pickled_too() -> None:
+    transcript = Transcript(limit=4)
+    transcript.note_reply(Reply(250, tuple("abcdefg")))
+    back = pickle.loads(pickle.dumps(transcript))
+    assert [line.text for line in back] == ["250-a", "250-b", "(3 lines left out)", "250-f", "250 g"]

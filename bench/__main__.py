@@ -6,6 +6,7 @@ python -m bench all --save                          everything, into docs/benchm
 python -m bench all --check                         no times: is what arrives what was sent?
 python -m bench all --quick                         does everything work? The figures say little
 python -m bench page                                the page and the plots anew, out of results.json
+python -m bench outbox                              the outbox: see python -m bench outbox --help
 """
 
 from __future__ import annotations
@@ -96,6 +97,11 @@ def measure(given: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["outbox"]:
+        from bench.outbox.__main__ import main as outbox
+
+        return outbox(words[1:])
     given = parsed(arguments)
     if given.workloads == ["page"]:
         reason = saving.write_page()

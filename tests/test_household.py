@@ -103,6 +103,11 @@ REASONS = {
         "tests add faults while the listener's thread meets them; each firing has its time",
     ),
     "inbox.faults.certificates": ("ssl datetime.now", "certificates out of date, loaded into a server's context"),
+    "outbox.aio": ("asyncio", "the front door for asyncio"),
+    "outbox.rounds": ("asyncio", "tasks that share a commit"),
+    "outbox.grouping": ("_thread os time", "threads that share a commit; notices a fork"),
+    "outbox.ids": ("os time", "ids are UUIDs of version 7"),
+    "outbox.outbox": ("time", "rests between the short transactions of prune"),
     "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }
 EXCEPTIONS = {(module, what) for module, (names, _) in REASONS.items() for what in names.split()}

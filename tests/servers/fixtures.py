@@ -13,6 +13,10 @@ import pytest
 
 from tests.servers import RealServer
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tests.servers.postgres import PostgresServer
+
 Start = Callable[[pytest.TempPathFactory], Iterator[RealServer]]
 
 
@@ -47,3 +51,22 @@ opensmtpd = _fixture("opensmtpd")
 aiosmtpd_server = _fixture("aiosmtpd_server")
 dovecot = _fixture("dovecot")
 """LMTP, so it is not among `real_servers()`."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, one for each process of the run."""
+    module = import_module("tests.servers.postgres")
+    reason = module.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with module.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """The address of an empty database, which is removed after the test."""
+    url = postgres.database()
+    yield url
+    postgres.drop(url)

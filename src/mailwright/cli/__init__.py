@@ -34,6 +34,7 @@ COMMANDS = {
     "demo": "send one real message to a local inbox and show each stage",
     "inbox": "listen on this machine and show what arrives, on a page and here",
     "lint": "check messages before they are sent",
+    "outbox": "a durable tray: put messages in, deliver them, see what became of them",
     "config": "show which server would be used, and where each value comes from",
 }
 #: The names under which other programs call us, through a link.

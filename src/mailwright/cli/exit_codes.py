@@ -12,6 +12,8 @@ from mailwright.words.errors import (
     LoginError,
     MessageError,
     MissingExtra,
+    OutboxError,
+    OutboxUnavailable,
     ProtocolError,
     RecipientsRefused,
     SenderRefused,
@@ -53,6 +55,10 @@ def code_for(error: Exception) -> int:
         if error.temporary:
             return TEMPFAIL
         return next((code for kind, code in _DELIVERY if isinstance(error, kind)), UNAVAILABLE)
+    if isinstance(error, OutboxUnavailable):
+        return TEMPFAIL
+    if isinstance(error, OutboxError):
+        return DATAERR  # an id that nobody has, a key that another message has
     if isinstance(error, MissingExtra):
         return UNAVAILABLE
     if isinstance(error, ConfigError):

@@ -44,11 +44,17 @@ FAMILIAR = {
     "--login": "--server or --account", "--recipient": "--to", "-t": "--to", "--sender": "--from", "-f": "--from",
     "-r": "--from", "-c": "--cc", "-b": "--bcc", "-E": "--skip-empty", "--title": "--subject",
 }  # fmt: skip
+
+
+class Misuse(Exception):
+    """The command line describes no message; the text says why."""
+
+
 STAND_IN = "you@example.invalid"  # the sender of a message that is only looked at
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of the command."""
+def add_message_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options that make a message; `message_of` reads them."""
     several = {"action": "append", "default": [], "metavar": "ADDRESS"}
     add = parser.add_argument_group("who").add_argument
     add("--to", help="a recipient; may be repeated, or hold several with commas", **several)  # type: ignore[arg-type]
@@ -64,6 +70,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--attach", action="append", default=[], metavar="FILE", help="a file to go along; may be repeated")
     add("--inline", action="append", default=[], metavar="NAME=FILE", help='shown in the HTML by <img src="cid:NAME">')
     add("--header", action="append", default=[], metavar="'NAME: VALUE'", help="a further header field")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the command."""
+    add_message_arguments(parser)
     add = parser.add_argument_group("through which server").add_argument
     add("--account", metavar="NAME", help="an account of the configuration file")
     add("--server", metavar="URL", help="such as smtp+plain://localhost:1025; one with a password is refused")
@@ -92,20 +103,27 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     looking = arguments.dry_run or arguments.preview
     settings = _settings(arguments, looking)
-    html = read_text(arguments.html) if arguments.html else None
-    # Everything else is checked before the text is read: somebody may be about to type it.
-    message = _message(arguments, settings, html)
-    if message.sender is None and not looking:
-        return _refuse("no sender: give --from ADDRESS, or set one with the server (SENDER_EMAIL).")
-    if not message.to + message.cc + message.bcc:
-        return _refuse("no recipient: --to is empty. Is it filled from a variable that is not set?")
-    text = _text(arguments)
-    if arguments.skip_empty and html is None and not (text or "").strip():
+    try:
+        message = message_of(arguments, settings.sender if settings is not None else None, looking)
+    except Misuse as problem:
+        return _refuse(str(problem))
+    if arguments.skip_empty and not (message.html or (message.text or "").strip()):
         return 0
-    message = _with(message, text, looking)
     if arguments.preview:
         return _preview(message)
     return _print_message(arguments, message) if arguments.dry_run else _send(arguments, message, settings)
+
+
+def message_of(arguments: argparse.Namespace, sender: str | None, looking: bool = False) -> Message:
+    """The message that those options describe, `sender` being that of the settings. Raises `MessageError`, `Misuse`."""
+    html = read_text(arguments.html) if arguments.html else None
+    # Everything else is checked before the text is read: somebody may be about to type it.
+    message = _message(arguments, sender, html)
+    if message.sender is None and not looking:
+        raise Misuse("no sender: give --from ADDRESS, or set one with the server (SENDER_EMAIL).")
+    if not message.to + message.cc + message.bcc:
+        raise Misuse("no recipient: --to is empty. Is it filled from a variable that is not set?")
+    return _with(message, _text(arguments), looking)
 
 
 def _refuse(problem: str) -> int:
@@ -121,6 +139,13 @@ def _misuse(arguments: argparse.Namespace) -> str:
         from mailwright.cli import WAYS_OUT
 
         return WAYS_OUT
+    if arguments.preview and arguments.dry_run:
+        return "give either --preview or --dry-run."
+    return misuse_of_message(arguments)
+
+
+def misuse_of_message(arguments: argparse.Namespace) -> str:
+    """What is wrong with the options of `add_message_arguments`; empty if nothing is."""
     if not (arguments.to or arguments.cc or arguments.bcc):
         return "no recipient: give at least one --to ADDRESS."
     if [arguments.text_file, arguments.html].count(STANDARD_INPUT) > 1:
@@ -129,8 +154,6 @@ def _misuse(arguments: argparse.Namespace) -> str:
         return "give either --text or --text-file."
     if arguments.inline and not arguments.html:
         return "--inline is shown by HTML: give that with --html FILE, or use --attach."
-    if arguments.preview and arguments.dry_run:
-        return "give either --preview or --dry-run."
     return ""
 
 
@@ -160,13 +183,12 @@ def _sender(arguments: argparse.Namespace) -> str | None:
         return None
 
 
-def _message(arguments: argparse.Namespace, settings: Settings | None, html: str | None) -> Message:
+def _message(arguments: argparse.Namespace, sender: str | None, html: str | None) -> Message:
     """The message, still without its text."""
     from mailwright.message.message import Message
 
     inline = [pair(item, "=", "inline", "logo=logo.png") for item in arguments.inline]
     headers = [pair(line, ":", "header", "'X-Team: billing'") for line in arguments.header]
-    sender: str | None = settings.sender if settings is not None else None
     return Message(
         said(arguments.sender, "from") if arguments.sender else sender,
         [said(address, "to") for address in arguments.to],
@@ -205,7 +227,7 @@ def _text(arguments: argparse.Namespace) -> str | None:
     if arguments.html:
         return None
     text = read_text(STANDARD_INPUT)
-    if not text.strip() and sys.stdin.isatty() and not arguments.skip_empty:
+    if not text.strip() and sys.stdin.isatty() and not getattr(arguments, "skip_empty", False):
         raise MessageError("No text was typed, so nothing was sent.", "A message without a text is sent by --text ''.")
     return text
 

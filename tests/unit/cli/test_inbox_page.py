@@ -124,7 +124,7 @@ def test_settings_that_can_not_be_meant(words: tuple[str, ...], command: Command
 
 
 @pytest.mark.parametrize(
-    "words", [("--",), ("--count", "1", "--", "true"), ("--expect", "-1"), ("--expect", "x"), ("--account", "x"), ("stray", "--", "true"), ("--password",), ("--password", "x")], ids=" ".join
+    "words", [("--",), ("--count", "1", "--", "true"), ("--expect", "-1"), ("--expect", "x"), ("--tls", "ssl"), ("--account", "x"), ("stray", "--", "true"), ("--password",), ("--password", "x")], ids=" ".join
 )  # fmt: skip
 def test_command_lines_that_can_not_be_meant(words: tuple[str, ...], command: Command) -> None:
     ran = command("inbox", "--port", "0", *words)
@@ -148,6 +148,13 @@ def test_a_service_that_takes_no_password_gets_a_token() -> None:
             seen += process.stdout.readline()
         process.terminate()
     assert re.search(r"token +\S+ \(made up", seen) and "MAILWRIGHT_URL" not in seen
+
+
+def test_tls_from_the_first_byte() -> None:
+    with running("--tls", "tls", "--login", "ada", "--web", "off") as inbox:
+        assert "security  tls" in inbox.introduction and inbox.url.startswith("smtps://ada:")
+        with Mailer(inbox.url) as mailer:
+            assert mailer.send(HELLO).tls
 
 
 def test_faults_from_the_command_line() -> None:
@@ -177,6 +184,17 @@ def test_its_exit_code_is_passed_on_and_what_was_caught_is_shown(code: int) -> N
     ran = run("--", sys.executable, "-c", f"{SEND}; print('out'); raise SystemExit({code})")
     assert ran.returncode == code and ran.stdout == "out\n"
     assert "1 message caught" in ran.stderr and "Subject: from the program\n   Text" in ran.stderr
+
+
+@pytest.mark.parametrize("web", ["0", "0.0.0.0:0"])
+def test_a_program_is_told_how_to_ask_a_locked_page(web: str) -> None:
+    ask = (
+        "import base64, os, urllib.request; r = urllib.request.Request(os.environ['MAILWRIGHT_INBOX_URL'] + '/api/v1/about');"
+        "r.add_header('Authorization', 'Basic ' + base64.b64encode(b'x:' + os.environ['INBOX_PASSWORD'].encode()).decode());"
+        "print(urllib.request.urlopen(r, timeout=20).status)"
+    )
+    ran = run("--web", web, "--locked", "--", sys.executable, "-c", ask)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "200\n", "")
 
 
 def test_another_number_than_expected_fails() -> None:

@@ -4,8 +4,9 @@
 
   It is done." | mailwright sendmail ada@example.org
 
-Cron, PHP, git and the like call it as sendmail through a link. It keeps no queue: when it ends with 0, the server has
-the message. The options that concern a queue, a daemon or a file of settings are passed over.
+Cron, PHP, git and the like call it as sendmail through a link. When it ends with 0, the server has the message; with
+--queue the outbox has it, on the disk, and `mailwright outbox work` delivers it. The options that concern a queue, a
+daemon or a file of settings are passed over.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from __future__ import annotations
 import os
 import sys
 
-from mailwright.cli.exit_codes import INTERRUPTED, USAGE, code_for
+from mailwright.cli.exit_codes import INTERRUPTED, TEMPFAIL, USAGE, code_for
 from mailwright.cli.sendmail.options import Misuse, Options, read_options
 from mailwright.words.address import Address
-from mailwright.words.errors import AddressError, ConfigError, DeliveryError, MailError, RecipientsRefused
+from mailwright.words.errors import (
+    AddressError,
+    ConfigError,
+    DeliveryError,
+    MailError,
+    MessageError,
+    RecipientsRefused,
+)
 from mailwright.words.reply import visible
 
 TYPE_CHECKING = False
@@ -26,13 +34,14 @@ if TYPE_CHECKING:
 
     from mailwright.cli.sendmail.addressing import Addressing
     from mailwright.mailer.account import Settings
+    from mailwright.words.envelope import Envelope
     from mailwright.words.receipt import Receipt
 
 WHO = "mailwright sendmail"
 TOLD_LIMIT = 600  # characters of an error
 EPILOG = """exit codes:
-   0  the server took it for every recipient
-  75  not now: nobody got it, and the same command later may work
+   0  the server took it for every recipient; with --queue: the outbox has it
+  75  not now: nobody got it, and the same command later may work; with --queue always when the outbox can't be used
   74  in doubt: all was sent and no answer came, so that a repetition may make a copy
   67  a recipient was refused; the others, if there are any, got it
   65  the message can't be sent as it is       77  the login or the sender was refused
@@ -52,7 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-bm", action="store_true", help="send a message, as without it")
     add("-bs", action="store_true", help="speak SMTP on standard input and output")
     add("-bv", action="store_true", help="print whom the recipients mean, and send nothing")
-    add("-bp", action="store_true", help="print the queue, which is always empty (also mailq)")
+    add(
+        "-bp",
+        action="store_true",
+        help="print the queue: with --queue what waits in the outbox, else none (also mailq)",
+    )
     add("-bi", action="store_true", help="nothing: aliases need no rebuilding (also newaliases)")
     add("-q", action="store_true", help="nothing: there is no queue to run")
     add("-N", metavar="WHEN", help="ask for reports: never, or any of success,failure,delay")
@@ -60,6 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-V", metavar="ID", help="a mark that comes back in reports")
     add("-v", action="store_true", help="print what was said to the server")
     add("--account", metavar="NAME", help="an account of the configuration file")
+    add("--queue", action="store_true", help="put it into the outbox, from where `mailwright outbox work` delivers it")
+    add("--outbox", metavar="URL", help="which outbox; else MAILWRIGHT_OUTBOX or the configuration file says it")
 
 
 def run_words(words: Sequence[str]) -> int:
@@ -76,6 +91,10 @@ def run_words(words: Sequence[str]) -> int:
     except Misuse as problem:
         complain(f"{problem} See {WHO} --help.", WHO)
         return USAGE
+    if options.mode == "queue" and options.queue:
+        from mailwright.cli.sendmail.queueing import tell_queue
+
+        return tell_queue(options)
     if options.mode == "queue":
         tell("Mail queue is empty: mailwright keeps none, and says at once what became of a message.")
         return 0
@@ -120,7 +139,12 @@ def _send(options: Options) -> int:
         complain(str(error), WHO)
         return code_for(error)
     try:
-        _handed_over(octets, options)
+        if options.queue:
+            from mailwright.cli.sendmail.queueing import queued
+
+            queued(octets, options)
+        else:
+            _handed_over(octets, options)
         return 0
     except MailError as error:
         receipt = getattr(error, "receipt", None)
@@ -129,7 +153,7 @@ def _send(options: Options) -> int:
         # Cut here, so that the place where the message was saved is not cut off later.
         told = visible(f"{error.what} {_advice(error)}".strip(), TOLD_LIMIT)
         complain(f"{told} {keep(octets, _undelivered(receipt), os.environ)}", WHO)
-        return code_for(error)
+        return TEMPFAIL if options.queue and not isinstance(error, MessageError) else code_for(error)
     except KeyboardInterrupt as interruption:
         cause = interruption.__cause__
         doubt = isinstance(cause, DeliveryError) and cause.in_doubt
@@ -145,8 +169,8 @@ def _handed_over(octets: bytes, options: Options) -> None:
     from mailwright.cli.sendmail.reading import tidied
     from mailwright.mailer.sync import Mailer
 
-    settings = _settings(options)
-    envelope, finished = _addressing(options, lambda: settings).addressed(tidied(octets))
+    settings = settings_of(options)
+    envelope, finished = addressing_of(options, lambda: settings).addressed(tidied(octets))
     with Mailer(settings.for_mail) as mailer:
         receipt = mailer.send((envelope, finished))
     if options.verbose:
@@ -170,21 +194,27 @@ def _speak(options: Options) -> int:
     from mailwright.cli.sendmail.stdio import serve
     from mailwright.mailer.sync import Mailer
 
+    if options.queue:
+        from mailwright.cli.sendmail.queueing import settings_or_none, tray
+
+        with tray(options) as put:
+            serve(put, addressing_of(options, lambda: settings_or_none(options)), LIMIT)
+        return 0
     mailers: list[Mailer] = []
     settings: list[Settings] = []
 
     def known() -> Settings:
         if not settings:  # only now: who only says EHLO needs none, and an error is an answer in the talk
-            settings.append(_settings(options))
+            settings.append(settings_of(options))
         return settings[0]
 
-    def mailer() -> Mailer:
+    def send(message: tuple[Envelope, bytes]) -> Receipt:
         if not mailers:
             mailers.append(Mailer(known().for_mail))
-        return mailers[0]
+        return mailers[0].send(message, on_refusal="stop")
 
     try:
-        serve(mailer, _addressing(options, known), LIMIT)
+        serve(send, addressing_of(options, known), LIMIT)
     finally:
         for one in mailers:
             one.close()
@@ -195,7 +225,7 @@ def _verify(options: Options) -> int:
     """Whom the recipients mean."""
     from mailwright.cli import tell
 
-    for address in _addressing(options, lambda: _settings(options)).recipients_of(options.recipients):
+    for address in addressing_of(options, lambda: settings_of(options)).recipients_of(options.recipients):
         tell(address.spec)
     return 0
 
@@ -203,7 +233,8 @@ def _verify(options: Options) -> int:
 _MODES = {"send": _send, "smtp": _speak, "verify": _verify}
 
 
-def _settings(options: Options) -> Settings:
+def settings_of(options: Options) -> Settings:
+    """The settings that count. Raises `ConfigError`."""
     from mailwright.mailer.files import SYSTEM_CONFIG, exists
     from mailwright.mailer.settings import resolve
 
@@ -219,7 +250,8 @@ def _settings(options: Options) -> Settings:
         raise
 
 
-def _addressing(options: Options, settings: Callable[[], Settings]) -> Addressing:
+def addressing_of(options: Options, settings: Callable[[], Settings | None]) -> Addressing:
+    """How the message of this command line is addressed; `settings` are asked for when a sender is wanted."""
     from mailwright.cli.sendmail.addressing import Addressing
     from mailwright.cli.sendmail.aliases import Directory
 
@@ -229,11 +261,11 @@ def _addressing(options: Options, settings: Callable[[], Settings]) -> Addressin
     return Addressing(options, Directory(os.environ, own), own)
 
 
-def _own_address(settings: Settings) -> Address | None:
+def _own_address(settings: Settings | None) -> Address | None:
     """The account's sender; or its user, if that is an address; or this user at this host, if that has a domain."""
-    if settings.sender is not None:
+    if settings is not None and settings.sender is not None:
         return Address.parse(settings.sender)
-    login = settings.described.login
+    login = settings.described.login if settings is not None else None
     names = [login.user] if login is not None else []
     try:
         import getpass

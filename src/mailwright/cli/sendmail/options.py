@@ -20,6 +20,7 @@ _PASSED_OVER = "ABCDehLMpX"
 #: Letters whose value, if any, stands in the same word.
 _ATTACHED = "dq"
 _SWITCHES = "itv" + "cGImnsTUx"
+_LONG = {"--account": "the name of an account", "--outbox": "the database of an outbox"}
 _MODES = {"m": "send", "s": "smtp", "v": "verify", "p": "queue", "i": "aliases"}
 _NO_DAEMON = "This sendmail only hands messages on: it is no daemon and has no queue."
 _OTHER_MODES = {
@@ -41,7 +42,8 @@ class Options:
 
     `mode`: ``send``, ``smtp`` (on standard input and output), ``verify``, ``queue`` or ``aliases``. `sender`: as
     given, empty for the null reverse-path; `None` when nobody said. `from_headers`: recipients stand in the message.
-    `dot_ends`: a line with a lone dot ends the message.
+    `dot_ends`: a line with a lone dot ends the message. `queue`: hand it to the outbox (`outbox`, or that of the
+    settings) and not to a server.
     """
 
     mode: str = "send"
@@ -53,6 +55,8 @@ class Options:
     dsn: DSN | None = None
     verbose: bool = False
     account: str | None = None
+    queue: bool = False
+    outbox: str | None = None
 
 
 def read_options(words: Sequence[str]) -> Options:
@@ -86,13 +90,16 @@ def read_options(words: Sequence[str]) -> Options:
 
 def _long(word: str, left: list[str], given: dict[str, object]) -> None:
     name, equals, text = word.partition("=")
-    if name != "--account":
-        raise Misuse("there are no long options but --account, --help and --version.")
+    if word == "--queue":
+        given["queue"] = True
+        return
+    if name not in _LONG:
+        raise Misuse("there are no long options but --account, --queue, --outbox, --help and --version.")
     if not equals:
         if not left:
-            raise Misuse("--account needs the name of an account.")
+            raise Misuse(f"{name} needs {_LONG[name]}.")
         text = left.pop(0)
-    given["account"] = text
+    given[name[2:]] = text
 
 
 def _cluster(letters: str, left: list[str], given: dict[str, object]) -> None:

@@ -14,7 +14,7 @@ from mailwright.message.stamping import date_text
 from mailwright.smtp.receiving import EXTENSIONS, Rules, receive
 from mailwright.steps import Ask, Clock, Close, Read, Write
 from mailwright.words.envelope import Envelope
-from mailwright.words.errors import ConfigError, DeliveryError, MailError
+from mailwright.words.errors import ConfigError, DeliveryError, MailError, MissingExtra, OutboxUnavailable
 from mailwright.words.reply import Reply
 
 TYPE_CHECKING = False
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailwright.cli.sendmail.addressing import Addressing
-    from mailwright.mailer.sync import Mailer
     from mailwright.smtp.receiving import Received
     from mailwright.steps import Plan, Step
 
@@ -33,23 +32,27 @@ _DOT_BEHIND_LF = re.compile(rb"(?<!\r)\n\.")
 TEXT_LIMIT = 400  # characters of a reply's text; its line may have 512 octets (RFC 5321 §4.5.3.1.5)
 
 
-def serve(mailer: Callable[[], Mailer], addressing: Addressing, size: int) -> None:
-    """Speak SMTP with whoever started us until it leaves. `mailer` gives the mailer that messages leave by."""
+def serve(pass_on: Callable[[tuple[Envelope, bytes]], object], addressing: Addressing, size: int) -> None:
+    """Speak SMTP with whoever started us until it leaves. `pass_on` sends a message on or puts it away, and gives what
+    is said of that in the reply. It raises `MailError`.
+    """
     rules = Rules(extensions=OFFERED, size=size)
-    plan = receive(rules, lambda received: _passed_on(received, mailer, addressing))
+    plan = receive(rules, lambda received: _passed_on(received, pass_on, addressing))
     run(plan, Lines(sys.stdin.fileno()), sys.stdout.fileno())
 
 
-def _passed_on(received: Received, mailer: Callable[[], Mailer], addressing: Addressing) -> Reply:
-    """Send a message on, and say truly what became of it."""
+def _passed_on(
+    received: Received, pass_on: Callable[[tuple[Envelope, bytes]], object], addressing: Addressing
+) -> Reply:
+    """Pass a message on, and say truly what became of it."""
     try:
         found = received.envelope
         envelope = Envelope(found.sender, addressing.readdressed(found.recipients), found.dsn)
         content = _trace(received) + received.content
-        receipt = mailer().send((envelope, content), on_refusal="stop")
+        said = pass_on((envelope, content))
     except MailError as error:
         return _refusal(error)
-    return Reply(250, (f"2.0.0 {receipt}"[:TEXT_LIMIT],))
+    return Reply(250, (f"2.0.0 {said}"[:TEXT_LIMIT],))
 
 
 def _trace(received: Received) -> bytes:
@@ -63,6 +66,8 @@ def _refusal(error: MailError) -> Reply:
     """4yz where the same message may be offered again and makes no copy, else 5yz."""
     if isinstance(error, ConfigError):
         code, status = 451, "4.3.5"  # RFC 3463 §3.4: our settings can be mended
+    elif isinstance(error, (OutboxUnavailable, MissingExtra)):
+        code, status = 451, "4.3.0"
     elif isinstance(error, DeliveryError):
         code = 451 if error.temporary else 554
         status = "4.3.0" if error.temporary else "5.3.0"

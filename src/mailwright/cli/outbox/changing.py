@@ -1,0 +1,74 @@
+"""`mailwright outbox retry`, `cancel`, `hold`, `release` and `settle`: what somebody decides about messages."""
+
+from __future__ import annotations
+
+import sys
+
+from mailwright.cli.outbox.opening import moment, opened, refuse, tell_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from mailwright.outbox.outbox import Outbox
+
+_DONE = {
+    "retry": "to be sent again", "cancel": "taken back", "hold": "held", "release": "released", "settle": "settled",
+}  # fmt: skip
+
+
+def add_arguments(action: str, parser: argparse.ArgumentParser) -> None:
+    """The options of the action."""
+    add = parser.add_argument
+    add("id", nargs="+", metavar="ID", help="the id of a message; - reads ids from standard input, one a line")
+    add("--to", metavar="ADDRESS", help="only this recipient")
+    if action == "retry":
+        add("--expires", metavar="WHEN", help="where its time is over, the new one: a time, or from now on: 2h, 5d")
+    if action == "hold":
+        add("--reason", default="Held by request.", metavar="TEXT", help="what `show` tells of it")
+    if action == "settle":
+        add("--as", dest="verdict", required=True, choices=("sent", "failed", "unknown"), help="what became of it")
+    add("--json", action="store_true", help="print the number of recipients as JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it to every message, and say how many recipients that concerned."""
+    from mailwright.cli import tell
+
+    action: str = arguments.action
+    if arguments.id.count("-") > 1:
+        return refuse("standard input can be read once.", action)
+    expires = moment(getattr(arguments, "expires", None), "expires")
+    with opened(arguments) as outbox:
+        act = _act(outbox, arguments, expires)
+        count = messages = 0
+        for id in _ids(arguments.id):
+            count += act(id)
+            messages += 1
+    if arguments.json:
+        tell_json({"messages": messages, "recipients": count})
+    elif sys.stdout.isatty() or not count:
+        tell(f"{count} recipient{'s' * (count != 1)} {_DONE[action]}.")
+    return 0
+
+
+def _act(outbox: Outbox, arguments: argparse.Namespace, expires: object) -> Callable[[str], int]:
+    to = arguments.to
+    return {
+        "retry": lambda id: outbox.retry(id, recipient=to, expires=expires),  # type: ignore[arg-type]
+        "cancel": lambda id: outbox.cancel(id, recipient=to),
+        "hold": lambda id: outbox.hold(id, recipient=to, reason=arguments.reason),
+        "release": lambda id: outbox.release(id, recipient=to),
+        "settle": lambda id: outbox.settle(id, arguments.verdict, recipient=to),
+    }[arguments.action]
+
+
+def _ids(given: list[str]) -> Iterator[str]:
+    for word in given:
+        if word != "-":
+            yield word
+            continue
+        for line in sys.stdin:
+            if line.strip():
+                yield line.strip()[:100]

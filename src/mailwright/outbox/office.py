@@ -1,0 +1,280 @@
+"""One account of a worker: what it claims, what it hands to its connections, and what it makes of the answers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from mailwright.outbox.carrying import Consignment, mail_of, together
+from mailwright.outbox.ids import text_of
+from mailwright.outbox.judging import Judge, Verdict, given_back, out_of_time, unreadable
+from mailwright.outbox.limiting import free_slots, keep_paces, known_destinations, reserve, stop_until, take_slots
+from mailwright.outbox.posting import NotOurs, Post
+from mailwright.outbox.putting import names_of
+from mailwright.outbox.rows import BULK, NEVER, NORMAL, URGENT, Result
+from mailwright.outbox.scheduling import WEIGHTS, Schedule
+from mailwright.outbox.states import CANCELLED, HELD, SUPPRESSED
+from mailwright.outbox.telling import Event
+from mailwright.words.errors import OutboxUnavailable
+from mailwright.words.reply import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mailwright.mailer.pool import Limits
+    from mailwright.message.mail import MailObject
+    from mailwright.outbox.limiting import Limit
+    from mailwright.outbox.posting import Solitude
+    from mailwright.outbox.retry import Retry
+    from mailwright.outbox.rows import Claimed
+    from mailwright.outbox.settling import Desk, Hands
+    from mailwright.steps import Plan
+    from mailwright.words.errors import MailError
+    from mailwright.words.receipt import Receipt
+    from mailwright.words.server import Server
+
+    Note = Callable[[], Plan[object]]
+
+WALK = 200  # destinations looked at in one go
+
+
+class Surroundings:
+    """What all accounts of a worker share. `worker` is its id, `now` gives ms of the database's clock, `note` takes a
+    plan that is written when there is time, `tell` takes events, and `counted` the rows that nobody has to write.
+    """
+
+    def __init__(
+        self, desk: Desk, hands: Hands, worker: bytes, lease: float, clock: Callable[[], float],
+        now: Callable[[], int], draw: Callable[[], float], note: Callable[[Note], object],
+        tell: Callable[[Event], object], solitude: Solitude,
+    ) -> None:  # fmt: skip
+        self.desk, self.hands, self.worker, self.lease = desk, hands, worker, lease
+        self.clock, self.now, self.draw = clock, now, draw
+        self.note, self.tell, self.solitude = note, tell, solitude
+
+
+class Office:
+    """The rows of `account` and the server that takes them."""
+
+    def __init__(
+        self, account: str, server: Server, around: Surroundings, limits: Limits, shared: Sequence[Limit],
+        provider: str, retries: tuple[Retry, ...], ahead: int,
+    ) -> None:  # fmt: skip
+        self.account, self._around = account, around
+        self.clock = around.clock
+        self._limits = limits
+        self._shared = [limit for limit in shared if limit.connections is not None]
+        self._connections = 0 if any(not limit.domain for limit in self._shared) else limits.size
+        self.schedule = Schedule(account, ahead, shared)
+        self._judge = Judge(around.draw, provider, retries)
+        self.post = Post(server, limits, around.lease, self, around.solitude, lambda: self._connections)
+
+    # Claiming.
+
+    async def fill(self, now: int) -> int:
+        """Claim what may be sent now. Gives how many rows that were. Raises `OutboxUnavailable`."""
+        schedule = self.schedule
+        if schedule.free(now) <= 0 and not schedule.hungry(now):
+            return 0
+        await self._provide(now)
+        if not self._connections:
+            return 0
+        free, whole = schedule.free(now), sum(WEIGHTS.values())
+        got, full = 0, []
+        for lane in (URGENT, NORMAL, BULK):
+            most = min(schedule.share(lane, schedule.free(now)), max(1, free * WEIGHTS[lane] // whole))
+            if most > 0:
+                had = await self._walk(lane, most, now)
+                got += had
+                full += [lane] if had >= most else []
+        for lane in full:  # what others have left over
+            most = schedule.share(lane, schedule.free(now))
+            if most > 0:
+                got += await self._walk(lane, most, now)
+        return got
+
+    async def _provide(self, now: int) -> None:
+        """Get tokens and connections of the limits that all workers share."""
+        store, around = self._around.desk.store, self._around
+        for purse in self.schedule.hungry(now):
+            grant = await around.desk.write(partial(reserve, store, purse.name, purse.rate, self.schedule.ahead))
+            purse.take(grant, now)
+        for limit in self._shared:
+            most = limit.connections or 0
+            wanted = most if limit.domain else min(most, self._limits.size)
+            had = self.schedule.caps.get(limit.domain, 0) if limit.domain else self._connections
+            if had >= wanted:
+                continue
+            name = f"{self.account}|{limit.domain}"
+            had = await around.desk.write(partial(take_slots, store, around.worker, name, most, wanted, around.lease))
+            if limit.domain:
+                self.schedule.caps[limit.domain] = had
+            else:
+                self._connections = had
+
+    async def _walk(self, lane: int, most: int, now: int) -> int:
+        """Claim from the destinations of a lane, each in its turn, from where the last walk ended."""
+        schedule, desk = self.schedule, self._around.desk
+        got, begun = 0, schedule.cursor(lane)
+        wrapped = not begun
+        while got < most:
+            domains = await desk.read(partial(desk.store.destinations, self.account, lane, schedule.cursor(lane), WALK))
+            if wrapped and begun:
+                domains = [domain for domain in domains if domain <= begun]
+            some = schedule.at_once(most - got)
+            budgets = schedule.budgets(lane, domains, some, now) if domains else {}
+            if budgets:
+                got += await self._claim(lane, budgets, now)
+            if not domains or (len(domains) < WALK and schedule.cursor(lane) == domains[-1]):
+                schedule.wrap(lane)
+                if wrapped:
+                    break
+                wrapped = True
+        return got
+
+    async def _claim(self, lane: int, budgets: dict[str, int], now: int) -> int:
+        around, store, account = self._around, self._around.desk.store, self.account
+
+        async def plan() -> tuple[list[Claimed], dict[str, int | None], dict[str, str]]:
+            rows = await store.claim(around.worker, account, lane, budgets, around.lease)
+            counts: dict[str, int] = {}
+            for row in rows:
+                counts[row.domain] = counts.get(row.domain, 0) + 1
+            due = {d: await store.next_due(account, lane, d) for d, most in budgets.items() if counts.get(d, 0) < most}
+            listed = await store.suppressed({name for row in rows for name in names_of(row.address, row.domain)})
+            return rows, due, listed
+
+        begun = around.clock()
+        rows, due, listed = await around.desk.write(plan)
+        for domain, when in due.items():
+            self.schedule.quiet(lane, domain, None if when is None or when >= NEVER else when)
+        set_aside = [row for row in rows if row.state is HELD]
+        for row in set_aside:
+            self._tell_set_aside(row)
+        mine = [row for row in rows if row.state is not HELD]
+        around.hands.take(mine, begun + around.lease, self)
+        self.schedule.claimed(mine)
+        await self._hand_over(mine, listed, now)
+        return len(rows)
+
+    async def _hand_over(self, rows: Sequence[Claimed], listed: dict[str, str], now: int) -> None:
+        """What may be sent to the connections; what may not, to the results."""
+        around = self._around
+        results: list[Result] = []
+        ready: list[Claimed] = []
+        for row in rows:
+            reason = _reason(row, listed) if listed else None
+            if row.cancelled:
+                results.append(Result(row.id, row.n, row.claims, CANCELLED, counts=False))
+            elif reason is not None:
+                results.append(Result(row.id, row.n, row.claims, SUPPRESSED, 0, visible(reason, 200), counts=False))
+            elif row.expires is not None and row.expires <= now:
+                results.append(out_of_time(row))
+            else:
+                ready.append(row)
+        for group in together(ready):
+            row = group[0]
+            try:
+                mail = await self.load(group) if row.deaths < 2 else None
+            except OutboxUnavailable:
+                raise
+            except Exception as problem:  # whatever it is: the others are not to suffer for it
+                results.extend([unreadable(one, problem) for one in group])
+                continue
+            self.schedule.joined(group)
+            self.post.put(Consignment(group, mail, around.hands.of(row)))
+        if results:
+            around.hands.add(results)
+
+    # Answers; the names are those that `mailwright.outbox.posting` calls.
+
+    def settle(self, one: Consignment, receipt: Receipt) -> None:
+        """What became of a consignment."""
+        # As long as a mark has no result, its row is in doubt: that is to be short.
+        self._conclude(self._judge.judge(one.rows, receipt, self._around.now()), at_once=one.marked)
+
+    def unreached(self, one: Consignment, error: Exception) -> None:
+        """There was no way in for it."""
+        self._conclude(self._judge.unreached(one.rows, error, self._around.now()))
+
+    def interrupted(self, error: MailError) -> None:
+        """A connection ended so; what was not begun goes over another one, but not at once if it was too much."""
+        if getattr(error, "reply", None) is not None:
+            self._conclude(Verdict((), (self._judge.entrance(error),)))
+
+    def give_back(self, one: Consignment) -> None:
+        """It was not begun."""
+        self._around.hands.add([given_back(row) for row in one.rows])
+
+    async def load(self, rows: tuple[Claimed, ...]) -> MailObject:
+        """The message of these rows. Raises `MessageError`, `OutboxUnavailable`."""
+        row = rows[0]
+        return mail_of(rows, await self._around.desk.pieces(row) if len(row.head) < row.size else _no_piece)
+
+    async def mark(self, one: Consignment) -> None:
+        """Make a durable mark before the last octets leave. Raises `NotOurs`, `OutboxUnavailable`."""
+        around = self._around
+
+        async def plan() -> None:
+            if not await around.desk.store.mark_sending(around.worker, one.rows):
+                raise NotOurs("The message was taken back, or another worker has it.")
+
+        await around.desk.write(plan)
+        if around.clock() >= one.until:
+            raise NotOurs("The lease ended while the mark was made.")
+
+    def _conclude(self, verdict: Verdict, at_once: bool = False) -> None:
+        around, account = self._around, self.account
+        around.hands.add(verdict.results, at_once)
+        if not (verdict.troubles or verdict.answers):
+            return
+        now, store = around.now(), around.desk.store
+        for domain, seconds, reason, how in self.schedule.learn(verdict, now):
+            kind = "paused" if how == "pause" else how
+            around.tell(Event(kind, account, domain, text=reason, seconds=seconds))
+            around.note(partial(stop_until, store, account, domain, seconds, reason))
+            if not domain:
+                self.post.hold_back()
+        for domain in self.schedule.resumed:
+            around.tell(Event("resumed", account, domain))
+        self.schedule.resumed.clear()
+        if self.schedule.learned:
+            around.note(partial(keep_paces, store, account, list(self.schedule.learned.items())))
+            self.schedule.learned.clear()
+
+    def written(self, row: Claimed, result: Result) -> None:
+        """The result of a row is durable."""
+        self.schedule.done((row,))
+        if not result.state.final and result.state is not HELD:
+            self.schedule.due(row.lane, row.domain, self._around.now() + int(result.delay * 1000))
+
+    def _tell_set_aside(self, row: Claimed) -> None:
+        text = "Its worker ended while it was being sent."
+        event = Event(
+            "result", self.account, row.domain, text_of(row.id), row.address, HELD.name, 0, text, row.attempts
+        )
+        self._around.tell(event)
+
+    async def rest(self) -> None:
+        """There is nothing to do: connections that all workers share are let go of. Raises `OutboxUnavailable`."""
+        if self.schedule.in_hand or not (self._shared and (self._connections or self.schedule.caps)):
+            return
+        await self.post.rest()
+        desk, names = self._around.desk, [f"{self.account}|{limit.domain}" for limit in self._shared]
+        await desk.write(partial(free_slots, desk.store, self._around.worker, names))
+        self.schedule.caps.clear()
+        if any(not limit.domain for limit in self._shared):
+            self._connections = 0
+
+    async def refresh(self) -> None:
+        """Read what other workers have learned, or people asked for."""
+        desk = self._around.desk
+        self.schedule.told(await desk.read(partial(known_destinations, desk.store, self.account)))
+
+
+def _reason(row: Claimed, listed: dict[str, str]) -> str | None:
+    return next((listed[name] for name in names_of(row.address, row.domain) if name in listed), None)
+
+
+def _no_piece(_: int) -> bytes:
+    return b""

@@ -1,0 +1,87 @@
+"""The application's own connection to the outbox's database, of psycopg 3."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from mailwright.outbox.asking import Query, perform, perform_async
+from mailwright.outbox.joining import as_savepoint, as_transaction, other_database, other_driver
+from mailwright.outbox.postgres.connecting import check_durable
+from mailwright.outbox.postgres.meanings import unavailable
+from mailwright.outbox.postgres.session import AsyncPostgresSession, PostgresSession
+from mailwright.words.errors import OutboxUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    from mailwright.outbox.postgres.engine import AsyncPostgresDatabase, PostgresDatabase
+    from mailwright.steps import Plan
+
+    T = TypeVar("T")
+
+TABLE = "SELECT to_regclass('mw_meta') IS NOT NULL"
+WHOSE = """SELECT value, current_setting('fsync'), current_setting('full_page_writes'),
+current_setting('synchronous_commit') FROM mw_meta WHERE name = 'identity'"""
+
+
+def perform_joined(
+    connection: Any, database: PostgresDatabase | AsyncPostgresDatabase, make: Callable[[], Plan[T]]
+) -> T:
+    """Perform the plan as part of the application's transaction. Raises `OutboxUnavailable`."""
+    if not isinstance(connection, psycopg.Connection):
+        raise other_driver(connection, database.place)
+    begins = _begins(connection)
+    try:
+        session = PostgresSession(connection)
+        return perform(_part(connection, database, make), session)
+    except BaseException as problem:
+        if begins and not connection.closed:
+            connection.rollback()
+        if isinstance(problem, psycopg.Error):
+            raise _unavailable(problem, database.place) from problem
+        raise
+
+
+async def perform_joined_async(
+    connection: Any, database: PostgresDatabase | AsyncPostgresDatabase, make: Callable[[], Plan[T]]
+) -> T:
+    """The same; a blocking connection is used as it is, and holds up the loop for as long as its put takes."""
+    if not isinstance(connection, psycopg.AsyncConnection):
+        return perform_joined(connection, database, make)
+    begins = _begins(connection)
+    try:
+        session = AsyncPostgresSession(connection)
+        return await perform_async(_part(connection, database, make), session)
+    except BaseException as problem:
+        if begins and not connection.closed:
+            await connection.rollback()
+        if isinstance(problem, psycopg.Error):
+            raise _unavailable(problem, database.place) from problem
+        raise
+
+
+def _begins(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    """Whether psycopg will begin a transaction with the first statement, which the application then commits."""
+    return not connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE
+
+
+async def _part(connection: Any, database: PostgresDatabase | AsyncPostgresDatabase, make: Callable[[], Plan[T]]) -> T:
+    """The plan, after a look at the connection, as what `mailwright.outbox.joining` says."""
+    whose = await Query(WHOSE, {}) if (await Query(TABLE, {}))[0][0] else []
+    if not whose or whose[0][0] != database.identity:
+        raise other_database(database.place)
+    if database.durable:
+        check_durable("the connection given", *whose[0][1:])
+    if connection.info.transaction_status == TransactionStatus.IDLE:  # and so in autocommit
+        return await as_transaction(make, "BEGIN", commit=True)
+    return await as_savepoint(make)
+
+
+def _unavailable(problem: psycopg.Error, place: str) -> OutboxUnavailable:
+    if isinstance(problem, psycopg.errors.InFailedSqlTransaction):
+        what = "A statement failed before in the transaction given, so that nothing can be added to it."
+        return OutboxUnavailable(what, "Roll it back and do it again.")
+    return unavailable(problem, place)

@@ -1,0 +1,123 @@
+"""A worker's access to the file: statements that never block its event loop for longer than they take themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+
+from mailwright.outbox.asking import perform
+from mailwright.outbox.settling import Replaced
+from mailwright.outbox.sqlite.engine import SqliteDatabase
+from mailwright.outbox.sqlite.session import BUSY, SqliteSession, code_of
+from mailwright.words.errors import OutboxUnavailable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from mailwright.outbox.rows import Claimed
+    from mailwright.outbox.store import Store
+    from mailwright.steps import Plan
+
+    T = TypeVar("T")
+
+SHORTEST, LONGEST = 0.001, 0.05  # seconds between two tries at the lock
+POLL = 0.005  # seconds between two looks at whether somebody committed
+CALM = 120.0  # seconds without news after which it looks less often
+CALM_POLL = 0.02
+
+
+class SqliteDesk:
+    """The database of `SqliteDatabase` for a worker: one connection, used in the event loop's own thread, since a short
+    statement takes less time than handing it to another thread.
+    """
+
+    def __init__(self, path: str, store: Store) -> None:
+        self._database = database = SqliteDatabase(path)
+        self.store = store
+        self.place = database.place
+        self._connection = database.connection()
+        self._version = self._data_version()
+
+    async def write(self, make: Callable[[], Plan[T]]) -> T:
+        """One durable transaction. For as long as another writer has the lock it is tried again and again, without
+        holding up the loop. Raises `OutboxUnavailable`.
+        """
+        pause = SHORTEST
+        while True:
+            try:
+                return self._transaction("BEGIN IMMEDIATE", make)
+            except sqlite3.Error as problem:
+                if code_of(problem) not in BUSY:
+                    raise self._database.failed(problem) from problem
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
+
+    async def read(self, make: Callable[[], Plan[T]]) -> T:
+        """One view of what is committed. Raises `OutboxUnavailable`."""
+        try:
+            return self._transaction("BEGIN", make)
+        except sqlite3.Error as problem:
+            raise self._database.failed(problem) from problem
+
+    def _transaction(self, begin: str, make: Callable[[], Plan[T]]) -> T:
+        connection = self._connection
+        connection.execute(begin)
+        try:
+            result = perform(make(), SqliteSession(connection))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    async def pieces(self, row: Claimed) -> Callable[[int], bytes]:
+        """What gives the pieces behind the head of a content, one at a time, when they are sent."""
+
+        def piece(place: int) -> bytes:
+            try:
+                return perform(self.store.chunk(row.id, place), SqliteSession(self._connection))
+            except sqlite3.Error as problem:
+                # In the middle of a transaction with the server: it ends as if the connection had broken.
+                raise ConnectionAbortedError(str(problem)) from problem
+
+        return piece
+
+    async def news(self, seconds: float) -> bool:
+        """Wait until somebody else has committed something, at most so long; whether that was so. One at a time."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        while True:
+            version = self._data_version()
+            if version != self._version:
+                self._version = version
+                return True
+            waited = loop.time() - begun
+            if waited >= seconds:
+                return False
+            await asyncio.sleep(min(POLL if waited < CALM else CALM_POLL, seconds - waited))
+
+    async def again(self) -> None:
+        """Begin anew after `OutboxUnavailable`. Raises it for a file that is another one now."""
+        self._connection.close()
+        self._connection = self._database.connection()
+
+    async def check(self) -> None:
+        """Raises `Replaced` when the file was deleted or replaced."""
+        try:
+            self._database.check()
+        except OutboxUnavailable as problem:
+            raise Replaced(problem.what, problem.advice) from problem
+
+    def _data_version(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error:
+            return -1  # whoever asks for something next is told why
+
+    async def close(self) -> None:
+        """Let go of it."""
+        self._connection.close()
+        self._database.close()

@@ -1,0 +1,385 @@
+"""The worker: one asyncio program that claims rows ahead of need, has them sent, and writes what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+import time
+from functools import partial
+
+from mailwright import __version__
+from mailwright.mailer.preparing import warn_of
+from mailwright.outbox.asking import Query
+from mailwright.outbox.changing import is_paused
+from mailwright.outbox.ids import text_of
+from mailwright.outbox.limiting import repair
+from mailwright.outbox.office import WALK, Office, Surroundings
+from mailwright.outbox.posting import Solitude
+from mailwright.outbox.retry import HOUR
+from mailwright.outbox.rows import LANES
+from mailwright.outbox.settling import Hands, Replaced
+from mailwright.outbox.telling import Done, Event
+from mailwright.words.errors import OutboxUnavailable
+from mailwright.words.receipt import Outcome, Receipt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from mailwright.outbox.carrying import Consignment, Held
+    from mailwright.outbox.office import Note
+    from mailwright.outbox.rows import Result
+    from mailwright.outbox.settling import Desk
+
+RENEW = 30.0  # seconds between two renewals
+LONGEST_LEASE = 600.0
+LOOK = 5.0  # seconds after which it looks even when nobody said that there is something
+JUMP = 5000  # ms by which the database's clock may differ from what was expected
+LOUD = ("paused", "database", "dead")  # events of which there is a warning where nobody listens to them
+NO_ROOM = 60.0  # seconds that a full disk is waited for
+LONGEST_WAIT = 2 * HOUR  # until a next try: the longest of any lane, and a quota
+
+
+def clock() -> float:
+    """Seconds that go on while the process is stopped, or the machine sleeps, and that nobody sets."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+class Worker:
+    """Works off an outbox over `desk`. `lease` and `renew` are seconds; `tell` takes events, or is `None`."""
+
+    def __init__(
+        self, desk: Desk, *, lease: float, renew: float = RENEW, grace: float, tell: Callable[[Event], object] | None
+    ) -> None:
+        self.desk, self._grace, self._renewal, self._lease = desk, grace, renew, lease
+        self.id = os.urandom(16)
+        self._tell = tell
+        self.offices: dict[str, Office] = {}
+        self.hands = Hands(desk, self.id, lease, clock, self._written, self._database)
+        self.around = Surroundings(
+            desk, self.hands, self.id, lease, clock, self.now, random.random, self._note, self._say, Solitude()
+        )
+        self._notes: asyncio.Queue[Note] = asyncio.Queue()
+        self._poke = asyncio.Event()
+        self._enough = 0  # rows in hand at which it looks for more
+        self._offset: float | None = None  # ms of the database's clock at 0 of ours
+        self._repair_at = clock() + 2 * renew
+        self._full_since = 0.0
+        self._counts: dict[str, int] = {}
+        self._fatal: OutboxUnavailable | None = None
+        self.stopping = asyncio.Event()
+        self.hurry = asyncio.Event()
+        #: Asks which accounts there are, before each look for rows.
+        self.look: Callable[[], object] | None = None
+
+    def now(self) -> int:
+        """Milliseconds since 1970 by the database's clock, as far as it is known here."""
+        return int(clock() * 1000 + (self._offset or 0.0))
+
+    def open(self, office: Office) -> None:
+        """Work for this account, too."""
+        self.offices[office.account] = office
+        if self._group is not None:
+            self._posts.append(self._group.create_task(office.post.run()))
+
+    _group: asyncio.TaskGroup | None = None
+    _posts: list[asyncio.Task[None]]
+
+    async def run(self, once: bool = False) -> Done:
+        """Work until `stop`, or with `once` until nothing is due. Raises `OutboxUnavailable`, `ConfigError`."""
+        try:
+            return await self._run(once)
+        except BaseExceptionGroup as several:  # of the one task that failed; the others were ended for it
+            raise several.exceptions[0] from None
+
+    async def _run(self, once: bool) -> Done:
+        self._posts = []
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            self._posts += [group.create_task(office.post.run()) for office in self.offices.values()]
+            others = [group.create_task(act()) for act in (self.hands.write_results, self._renew, self._write_notes)]
+            self._say(Event("started", text=f"worker {text_of(self.id)} on {self.desk.place}"))
+            try:
+                await self._claim_until_stopped(once)
+            finally:
+                await self._finish(others)
+        if self._fatal is not None:
+            raise self._fatal
+        names = ("sent", "failed", "expired", "cancelled", "suppressed", "held", "deferred", "fenced")
+        done = {name: self._counts.get(name, 0) for name in names}
+        self._say(Event("stopped", count=sum(done.values())))
+        return Done(**done, given_back=self._counts.get("queued", 0))
+
+    def stop(self) -> None:
+        """Finish what is under way; the second time, don't wait for it."""
+        (self.hurry if self.stopping.is_set() else self.stopping).set()
+        self._poke.set()
+
+    # Claiming.
+
+    async def _claim_until_stopped(self, once: bool) -> None:
+        pause, next_refresh, news, progress = 0.1, 0.0, True, clock()
+        while not self.stopping.is_set():
+            try:
+                now = await self._look_at_the_clock()
+                if self.look is not None and news:
+                    await self.look()  # type: ignore[misc]
+                if news or clock() >= next_refresh:
+                    next_refresh = clock() + LOOK
+                    await self.desk.check()
+                    for office in self.offices.values():
+                        await office.refresh()
+                paused = await self.desk.read(partial(is_paused, self.desk.store))
+                got = 0 if paused else sum([await office.fill(now) for office in self.offices.values()])
+                if not got:
+                    for office in self.offices.values():
+                        await office.rest()
+                pause, news = 0.1, False
+            except Replaced as problem:
+                self._end(problem)
+                return
+            except OutboxUnavailable as problem:
+                self._database(problem)
+                await self._rest(pause)
+                pause, news = min(pause * 2, LOOK), True
+                await self._again()
+                continue
+            self._enough = len(self.hands.held) // 2
+            if got or self.hands.held:
+                progress = clock()
+            elif once:
+                soon = not paused and any(office.schedule.soon(now, LOOK) for office in self.offices.values())
+                if not soon or clock() - progress > LOOK:
+                    return
+            if not got or len(self.hands.held) >= self._most():
+                news = await self._idle(paused)
+                if news:
+                    for office in self.offices.values():
+                        office.schedule.stirred()
+            else:
+                await asyncio.sleep(0)
+
+    def _most(self) -> int:
+        return sum(office.schedule.ahead for office in self.offices.values())
+
+    async def _idle(self, paused: bool) -> bool:
+        """Wait for news, for a time that is known, or for what is in hand to get less."""
+        now = self.now()
+        times = [when for office in self.offices.values() if (when := office.schedule.wake(now)) is not None]
+        seconds = min(LOOK, max(0.0, (min(times) - now) / 1000)) if times and not paused else LOOK
+        self._poke.clear()
+        if self.stopping.is_set():
+            return False
+        news = asyncio.ensure_future(self.desk.news(seconds + 0.001))
+        poke = asyncio.ensure_future(self._poke.wait())
+        try:
+            await asyncio.wait((news, poke), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (news, poke):
+                one.cancel()
+            await asyncio.wait((news, poke))
+        return bool(not news.cancelled() and news.exception() is None and news.result())
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _again(self) -> None:
+        try:
+            await self.desk.again()
+        except OutboxUnavailable as problem:
+            self._database(problem)
+
+    async def _look_at_the_clock(self) -> int:
+        rows = await self.desk.read(self._ask_the_time)
+        now = int(rows[0][0])
+        offset = now - clock() * 1000
+        jump = 0.0 if self._offset is None else offset - self._offset
+        self._offset = offset
+        if abs(jump) > JUMP:
+            self._say(Event("clock", seconds=jump / 1000))
+            for office in self.offices.values():
+                office.schedule.stirred()
+            if jump > 0:
+                await self._renew_now()  # others see our leases end too early
+            else:
+                self._repair_at = clock() + 2 * self._renewal  # whoever is alive has renewed his by then
+        if clock() >= self._repair_at:
+            self._repair_at = float("inf")
+            await self._repair()
+            for office in self.offices.values():
+                office.schedule.stirred()
+        return now
+
+    async def _ask_the_time(self) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = await Query(self.desk.store.sql["now"], {})
+        return rows
+
+    async def _repair(self) -> None:
+        store = self.desk.store
+        for account in self.offices:
+            for lane in range(len(LANES)):
+                after = ""
+                while domains := await self.desk.read(partial(store.destinations, account, lane, after, WALK)):
+                    after = domains[-1]
+                    await self.desk.write(partial(repair, store, account, lane, domains, LONGEST_LEASE, LONGEST_WAIT))
+
+    # What goes on beside it.
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._renewal)
+            try:
+                await self._renew_now()
+                await self.desk.write(self._be_seen)
+            except OutboxUnavailable as problem:
+                self._database(problem)
+
+    async def _renew_now(self) -> None:
+        lost = await self.hands.renew()
+        if lost:
+            self._say(Event("late", count=len(lost), text="Their leases had ended, and others have them."))
+
+    async def _be_seen(self) -> None:
+        sql = self.desk.store.sql
+        given = {"worker": self.id, "host": socket.gethostname(), "version": __version__}
+        await Query(sql["seen_worker"], given)
+        await Query(sql["keep_slots"], {"worker": self.id, "lease": int(self._lease * 1000)})
+
+    async def _be_gone(self) -> None:
+        sql = self.desk.store.sql
+        await Query(sql["gone_worker"], {"worker": self.id})
+        await Query(sql["free_all_slots"], {"worker": self.id})
+
+    def _note(self, note: Note) -> None:
+        self._notes.put_nowait(note)
+
+    async def _write_notes(self) -> None:
+        try:
+            await self.desk.write(self._be_seen)
+        except OutboxUnavailable as problem:
+            self._database(problem)
+        while True:
+            note = await self._notes.get()
+            try:
+                await self.desk.write(note)
+            except OutboxUnavailable as problem:
+                self._database(problem)  # what was learned is learned again
+
+    # What is told.
+
+    def _say(self, event: Event) -> None:
+        if self._tell is not None:
+            self._tell(event)
+        elif event.kind in LOUD:
+            warn_of((f"The outbox's worker: {event}",))
+
+    def _written(self, pairs: Sequence[tuple[Held, Result]], counted: int) -> None:
+        counts, tell = self._counts, self._tell
+        for _, result in pairs:
+            counts[result.state.name] = counts.get(result.state.name, 0) + 1
+        if tell is not None:
+            for held, result in pairs:
+                tell(_told(held, result))
+        if counted < len(pairs):
+            counts["fenced"] = counts.get("fenced", 0) + len(pairs) - counted
+            self._say(Event("fenced", count=len(pairs) - counted))
+        if len(self.hands.held) <= self._enough:
+            self._poke.set()
+
+    def _database(self, problem: OutboxUnavailable) -> None:
+        """The database can't do it now. A disk that stays full ends the worker."""
+        self._say(Event("database", text=str(problem)))
+        if not is_full(problem):
+            self._full_since = 0.0
+            return
+        self._full_since = self._full_since or clock()
+        if clock() - self._full_since > NO_ROOM:
+            what = f"{problem.what} (ENOSPC)"
+            self._end(OutboxUnavailable(what, "Make room and start the worker again; nothing is lost."))
+
+    def _end(self, problem: OutboxUnavailable) -> None:
+        """There is no use in going on: the worker ends with this error."""
+        self._fatal = problem
+        self.stopping.set()
+        self.hurry.set()
+        self._poke.set()
+
+    # The end.
+
+    async def _finish(self, others: list[asyncio.Task[None]]) -> None:
+        """Finish what is under way, as long as there is patience; write what is known; give the rest back."""
+        self.stopping.set()
+        for office in self.offices.values():
+            office.post.stop()
+        self._say(Event("stopping", count=len(self.hands.held)))
+        hurry = asyncio.ensure_future(self.hurry.wait())
+        try:
+            await self._until_done(hurry)
+            await self._cut_off()
+            await self._until_written(hurry)
+        finally:
+            hurry.cancel()
+            for task in others:
+                task.cancel()
+            await asyncio.wait([*others, hurry])
+        try:
+            while not self._notes.empty():
+                await self.desk.write(self._notes.get_nowait())
+            await self.desk.write(self._be_gone)
+        except OutboxUnavailable:
+            pass  # its entry ages
+        await self.desk.close()
+
+    async def _until_done(self, hurry: asyncio.Future[Any]) -> None:
+        posts = asyncio.gather(*self._posts, return_exceptions=True)
+        await asyncio.wait((posts, hurry), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _cut_off(self) -> None:
+        """End what is still under way. What was begun there may have been accepted: that is how it is recorded."""
+        for office in self.offices.values():
+            doubtful = office.post.doubtful()
+            for one in doubtful:
+                office.settle(one, _in_doubt(one))
+        for task in self._posts:
+            task.cancel()
+        if self._posts:
+            await asyncio.wait(self._posts)
+
+    async def _until_written(self, hurry: asyncio.Future[Any]) -> None:
+        written = asyncio.ensure_future(self.hands.all_written())
+        await asyncio.wait((written, hurry), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        if not written.done() and hurry.done():  # one more try, for what is in doubt is to be recorded
+            await asyncio.wait((written,), timeout=1.0)
+        written.cancel()
+        await asyncio.wait((written,))
+
+
+def _in_doubt(one: Consignment) -> Receipt:
+    assert one.mail is not None  # it was begun
+    recipients = one.mail.envelope.recipients
+    return Receipt(tuple([Outcome(recipient, "in doubt") for recipient in recipients]), "", 0, one.mail.message_id)
+
+
+def _told(held: Held, one: Result) -> Event:
+    row = held.row
+    return Event(
+        "result", held.owner.account, row.domain, text_of(row.id), row.address, one.state.name, one.code, one.text,
+        row.attempts + one.counts, one.delay,
+    )  # fmt: skip
+
+
+def is_full(problem: BaseException) -> bool:
+    """Whether an error of the database says that there is no room on the disk."""
+    cause = problem.__cause__
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL or getattr(cause, "sqlstate", "") == "53100"
+
+
+_SQLITE_FULL = 13

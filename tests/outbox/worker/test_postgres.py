@@ -1,0 +1,81 @@
+"""The worker on PostgreSQL: the same outcomes, the same drills, and a database that goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from bench.kill_drill import AT_SERVER, BOUND, IN_WORKER, drill, fill, look, recorder, start
+from mailwright import Message
+from mailwright.inbox import Inbox
+from mailwright.outbox.outbox import Outbox
+from mailwright.outbox.worker import begun
+from tests.outbox.worker.place import SOON
+
+POINTS = [point for point in (*IN_WORKER, *AT_SERVER) if point != "k13"]
+
+
+def test_each_recipient_has_its_outcome(postgres_url: str, post_office: Inbox) -> None:
+    post_office.faults.recipient_refused(recipient="eve@example.com")
+    large = "".join(f"{number:070}\r\n" for number in range(12_000))
+    with Outbox(postgres_url) as outbox:
+        ids = [
+            outbox.put(Message("ada@example.org", ["bob@example.net", "eve@example.com"], "One", "text")),
+            outbox.put(Message("ada@example.org", "kim@example.net", "Two", large)),
+            outbox.put(Message("ada@example.org", "liz@example.net", "Three", large), in_doubt="hold"),
+        ]
+        done = outbox.work(post_office.server, once=True)
+        assert (done.sent, done.failed) == (3, 1)
+        states = {one.address: one.state.name for id in ids for one in outbox.status(id).deliveries}
+    assert states == {
+        "bob@example.net": "sent", "eve@example.com": "failed", "kim@example.net": "sent", "liz@example.net": "sent",
+    }  # fmt: skip
+    assert len(post_office.messages) == 3
+
+
+@pytest.mark.parametrize("points", [POINTS, ["random"]], ids=["named", "random"])
+@pytest.mark.parametrize("in_doubt", ["retry", "hold"])
+def test_killed_workers_lose_nothing(postgres_url: str, in_doubt: str, points: list[str]) -> None:
+    points = [point for point in points if in_doubt == "hold" or point != "k9"]
+    report = drill(postgres_url, 150, max(len(points), 4), in_doubt, points)
+    assert report.kills >= 3
+    assert (report.lost, report.different) == (0, 0), report
+    assert set(report.states) <= {"sent", "held"}, report
+    assert report.duplicates <= (0 if in_doubt == "hold" else report.kills * BOUND), report
+
+
+def test_eight_workers_send_no_row_twice(postgres_url: str) -> None:
+    rows = fill(postgres_url, 5_000, "retry")
+    with recorder() as server:
+        workers = [start(postgres_url, server.port, "", "60") for _ in range(8)]
+        assert [worker.wait(180) for worker in workers] == [0] * 8
+        states, names = look(postgres_url)
+    assert set(states.values()) == {"sent"}
+    assert {len(server.seen.copies[names[id], recipient]) for id, recipient in rows} == {1}
+
+
+def test_connections_that_are_ended_lose_and_repeat_nothing(
+    postgres: Any, postgres_url: str, post_office: Inbox
+) -> None:
+    """As at a restart or a failover: results wait in memory, and nothing is sent again."""
+    with Outbox(postgres_url) as outbox:
+        for number in range(300):
+            outbox.put(Message("ada@example.org", f"bob{number}@example.net", "One", "text"))
+
+        async def both() -> Any:
+            worker = await begun(outbox.database, post_office.server, retries=SOON, ahead=50, tell=lambda _: None)
+            running = asyncio.ensure_future(worker.run(once=True))
+            while not running.done():
+                name = postgres_url.rpartition("/")[2]
+                sql = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                await asyncio.to_thread(postgres.run, sql)
+                await asyncio.sleep(0.1)
+            return await running
+
+        begun_at = time.monotonic()
+        done = asyncio.run(both())
+        assert (done.sent + done.fenced, len(post_office.messages)) == (300, 300), time.monotonic() - begun_at
+        assert outbox.work(post_office.server, once=True).sent == 0

@@ -16,11 +16,11 @@ from typing import Any
 from mailwright.message.content import Content
 from mailwright.message.mail import MailObject
 from mailwright.outbox.database import database
-from mailwright.outbox.office import Office
-from mailwright.outbox.retry import Retry
-from mailwright.outbox.settling import Hands
 from mailwright.outbox.store import Store
-from mailwright.outbox.worker import work
+from mailwright.outbox.work.office import Office
+from mailwright.outbox.work.retry import Retry
+from mailwright.outbox.work.settling import Hands
+from mailwright.outbox.work.worker import work
 from mailwright.smtp.parameters import Terms
 from mailwright.words.address import Address
 from mailwright.words.server import Server

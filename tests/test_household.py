@@ -108,6 +108,10 @@ REASONS = {
     "outbox.grouping": ("_thread os time", "threads that share a commit; notices a fork"),
     "outbox.ids": ("os time", "ids are UUIDs of version 7"),
     "outbox.outbox": ("time", "rests between the short transactions of prune"),
+    "outbox.work.posting": ("asyncio", "tasks that send side by side"),
+    "outbox.work.settling": ("asyncio", "results wait for others, but not for long"),
+    "outbox.work.worker": ("asyncio signal threading", "where a worker begins, and the signals that end it"),
+    "outbox.work.working": ("asyncio os random socket time", "the worker's tasks, its name, its clock and its lots"),
     "inbox.certificate": ("ssl", "loads the certificate into the context that the listener is given"),
 }
 EXCEPTIONS = {(module, what) for module, (names, _) in REASONS.items() for what in names.split()}

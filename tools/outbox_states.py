@@ -49,7 +49,7 @@ def diagram() -> str:
 
 def retry_table() -> str:
     """When a message is tried again."""
-    from mailwright.outbox.retry import table
+    from mailwright.outbox.work.retry import table
 
     return table()
 

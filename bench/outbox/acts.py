@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mailwright import Message
+from mailwright.message.content import Content
+from mailwright.options import Envelope
 from mailwright.outbox.asking import Query
 from mailwright.outbox.outbox import Outbox
 from mailwright.outbox.rows import NORMAL, Claimed, Result
@@ -37,7 +39,12 @@ def destinations(count: int) -> list[str]:
     return random.Random(7).choices(names, [1 / (n + 1) for n in range(DESTINATIONS)], k=count)
 
 
-def letters(count: int) -> list[Message]:
+def letters(count: int) -> list[tuple[Envelope, Content]]:
+    """Finished messages: the octets that go out, and for whom."""
+    return [(one.envelope(), one.render()) for one in unwritten(count)]
+
+
+def unwritten(count: int) -> list[Message]:
     """Messages that were not rendered yet: to render them is part of putting them."""
     text = "".join(f"Line {n:04} of a message that somebody wrote, or a program.\n" for n in range(SIZE // 58))
     return [
@@ -143,9 +150,9 @@ def _connections(url: str, count: int, callers: int) -> Found:
     return found
 
 
-def put_batches(url: str, count: int) -> Found:
-    """put_many, which commits a thousand at a time."""
-    made = letters(count)
+def put_batches(url: str, count: int, rendering: bool = False) -> Found:
+    """put_many, which commits a thousand at a time; with `rendering` it renders them too."""
+    made = unwritten(count) if rendering else letters(count)
     with Outbox(url) as outbox:
         return timed(lambda: outbox.put_many(made), count)
 
@@ -225,7 +232,7 @@ def drain(url: str, count: int) -> Found:
 def smtp(url: str, count: int, port: int) -> Found:
     """Put them, and then time one worker with SMTP to a server on loopback."""
     from mailwright import Server
-    from mailwright.outbox.worker import work
+    from mailwright.outbox.work.worker import work
 
     with Outbox(url) as outbox:
         outbox.put_many(letters(count))

@@ -24,10 +24,10 @@ Unix socket.
 **Drained without SMTP is no rate of mail.** It says what the outbox itself costs: claim, read, result, each durable.
 With SMTP in the loop the rate is that of the worker, the network, and above all the server that takes the mail.
 
-To put a message includes to render it. The peers are given the same 4 kB as text for a task that does nothing, in the
-same run: procrastinate with its worker's concurrency of 20, Celery on Redis with late acknowledgement and a process for
-each core. Both do things that the outbox does not, and the outbox writes an account of each recipient, which they
-do not.
+The messages are finished octets; two rows render them from text first. The peers are given the same 4 kB as text for
+a task that does nothing, in the same run: procrastinate with its worker's concurrency of 20, Celery on Redis with
+late acknowledgement and a process for each core. Both do things that the outbox does not, and the outbox writes an
+account of each recipient, which they do not.
 """
 
 UNITS = {"rate": "/s", "cpu": " µs", "p50": " ms", "p95": " ms", "p99": " ms", "most": " ms"}

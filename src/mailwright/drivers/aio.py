@@ -1,6 +1,4 @@
-"""The asyncio driver: plans over a `Protocol` of our own, 1.3 times as fast as asyncio's streams in a
-send-and-wait loop.
-"""
+"""The asyncio driver: plans over a protocol of our own, which costs less than asyncio's streams."""
 
 from __future__ import annotations
 
@@ -38,9 +36,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 BUFFER_LIMIT = 262144  # octets received and not read yet, above which reading pauses
+PORTION = 65536  # octets that are read at once
 
 
-class Link(asyncio.Protocol):
+class Link(asyncio.BufferedProtocol):
     """One connection of the asyncio driver: its transport, what arrived, and its TLS layer. `deadline` (loop
     time) bounds all.
     """
@@ -69,13 +68,20 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands."""
         self._fresh()  # the end of the connection before may have been told after `close`
+        self._room = memoryview(bytearray(PORTION))
         self._transport = transport  # type: ignore[assignment]
         # With no slack "paused" means exactly: not everything was handed to the kernel.
         self._transport.set_write_buffer_limits(high=0)  # type: ignore[union-attr]
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what arrives."""
+        # For a plain `Protocol` asyncio makes room for 256 kB at each read. To get so much from the system and give it
+        # back costs more than all else that is done for a short reply.
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Octets arrived."""
-        self._arrived += data
+        self._arrived += self._room[:nbytes]
         self._heard = True
         if len(self._arrived) > BUFFER_LIMIT and not self._reading_paused and self._transport is not None:
             self._reading_paused = True
@@ -155,12 +161,9 @@ class Link(asyncio.Protocol):
                 self._reading_paused = False
                 self._transport.resume_reading()
             return data
-        if (
-            isinstance(self._failure, OSError)
-            and self._transport is not None
-            and not isinstance(self._failure, ConnectionResetError)
-        ):
-            raise _as_connection_error(self._failure)
+        failure = None if self._transport is None else self._failure
+        if isinstance(failure, OSError) and not isinstance(failure, ConnectionResetError):
+            raise _as_connection_error(failure)
         return b""
 
     async def write(self, data: bytes | memoryview, timeout: float) -> None:

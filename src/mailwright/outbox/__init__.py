@@ -7,8 +7,7 @@ putting                  `putting`: from a message to a draft, and writing draft
                          `joining`: inside a transaction of the application
 looking and changing     `looking`, `finding`, `stats`, and `status`: what they tell; `changing`: cancel, retry, hold,
                          release, settle, pause, prune; `suppressing`: to whom nothing is sent; `bounces`: reports
-the worker               `worker`, `working`, `office`, `posting`, `carrying`, `settling`, `telling`
-what it decides          `judging`, `blaming`, `retry`, `scheduling`, `pace`, `limiting`
+the worker               `work`
 the store                `states`: what a message × recipient can be, and what leads from one to another; `rows`;
                          ``sql/``: the statements, which `statements` reads; `store`: them as plans; `asking`: who
                          performs these; `database`: what an engine is; `sqlite`, `postgres`; `migrating`

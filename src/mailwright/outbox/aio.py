@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from mailwright.outbox.status import Delivery, Stats, Status
     from mailwright.outbox.store import Store
     from mailwright.outbox.suppressing import Suppression
-    from mailwright.outbox.telling import Done
-    from mailwright.outbox.worker import Servers
+    from mailwright.outbox.work.telling import Done
+    from mailwright.outbox.work.worker import Servers
     from mailwright.steps import Plan
     from mailwright.words.address import Address
 
@@ -273,8 +273,8 @@ class AsyncOutbox:
         return await self._write(lambda: record(self.store, name, reports, rules or Rules())) if reports else []
 
     async def work(self, servers: Servers = None, **options: Any) -> Done:
-        """Deliver what is in the outbox; see `mailwright.outbox.worker.work_async`."""
-        from mailwright.outbox.worker import work_async
+        """Deliver what is in the outbox; see `mailwright.outbox.work.worker.work_async`."""
+        from mailwright.outbox.work.worker import work_async
 
         return await work_async(await self._ready(), servers, **options)
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from mailwright.outbox.status import Delivery, Stats, Status
     from mailwright.outbox.store import Store
     from mailwright.outbox.suppressing import Suppression
-    from mailwright.outbox.telling import Done
-    from mailwright.outbox.worker import Servers
+    from mailwright.outbox.work.telling import Done
+    from mailwright.outbox.work.worker import Servers
     from mailwright.words.address import Address
 
 
@@ -301,9 +301,9 @@ class Outbox:
 
     def work(self, servers: Servers = None, **options: Any) -> Done:
         """Deliver what is in the outbox, until SIGTERM comes or with ``once=True`` until nothing is due. It blocks, and
-        is a program of its own: ``mailwright outbox work`` is this. See `mailwright.outbox.worker.work`.
+        is a program of its own: ``mailwright outbox work`` is this. See `mailwright.outbox.work.worker.work`.
         """
-        from mailwright.outbox.worker import work
+        from mailwright.outbox.work.worker import work
 
         return work(self.database, servers, **options)
 

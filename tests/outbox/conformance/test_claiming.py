@@ -262,7 +262,7 @@ def test_a_claim_and_a_cancel_at_once_have_one_winner(where: str) -> None:
 
 
 def test_after_the_clock_was_set_back_nothing_waits_too_long(tray: Tray) -> None:
-    from mailwright.outbox.limiting import repair
+    from mailwright.outbox.work.limiting import repair
 
     queued, leased, deferred, held = tray.put_many([letter(text=str(n)) for n in range(4)])
     tray.hold(held)

@@ -11,12 +11,12 @@ from typing import Any
 
 from mailwright import Message
 from mailwright.outbox.outbox import Outbox
-from mailwright.outbox.retry import Retry
 from mailwright.outbox.statements import SQLITE
 from mailwright.outbox.states import state_of
 from mailwright.outbox.store import Store
-from mailwright.outbox.telling import Done, Event
-from mailwright.outbox.worker import begun
+from mailwright.outbox.work.retry import Retry
+from mailwright.outbox.work.telling import Done, Event
+from mailwright.outbox.work.worker import begun
 from mailwright.words.value import replace
 
 SOON = tuple(Retry(first=0.01, longest=0.01, lifetime=3600.0, jitter=0.0) for _ in range(3))

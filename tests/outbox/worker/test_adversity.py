@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from mailwright.inbox import Inbox
-from mailwright.outbox import working
-from mailwright.outbox.limiting import Limit, Rate
 from mailwright.outbox.outbox import Outbox
-from mailwright.outbox.telling import KINDS
-from mailwright.outbox.worker import begun, work_async
+from mailwright.outbox.work import working
+from mailwright.outbox.work.limiting import Limit, Rate
+from mailwright.outbox.work.telling import KINDS
+from mailwright.outbox.work.worker import begun, work_async
 from mailwright.words.errors import ConfigError, OutboxUnavailable
 from tests.outbox.worker.place import SOON, Place
 

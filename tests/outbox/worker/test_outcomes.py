@@ -218,7 +218,7 @@ def test_a_server_that_can_not_do_what_the_message_needs_fails_it(place: Any, po
 
 
 def test_five_days_of_temporary_refusals_end_in_one_expired(timed: Any, post_office: Inbox) -> None:
-    from mailwright.outbox.retry import RETRIES
+    from mailwright.outbox.work.retry import RETRIES
 
     post_office.faults.recipient_refused("450 4.2.1 Mailbox busy")
     timed.put()

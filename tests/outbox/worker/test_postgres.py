@@ -12,7 +12,7 @@ from bench.kill_drill import AT_SERVER, BOUND, IN_WORKER, drill, fill, look, rec
 from mailwright import Message
 from mailwright.inbox import Inbox
 from mailwright.outbox.outbox import Outbox
-from mailwright.outbox.worker import begun
+from mailwright.outbox.work.worker import begun
 from tests.outbox.worker.place import SOON
 
 POINTS = [point for point in (*IN_WORKER, *AT_SERVER) if point != "k13"]

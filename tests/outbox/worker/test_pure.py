@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwright.outbox import blaming
-from mailwright.outbox.blaming import blame
-from mailwright.outbox.judging import Trouble
-from mailwright.outbox.limiting import Limit, Rate, of_quota, spent
-from mailwright.outbox.pace import LONGEST, MOST, SHORTEST, Pace
-from mailwright.outbox.retry import DAY, HOUR, MINUTE, RETRIES, Retry, table
 from mailwright.outbox.rows import BULK, NORMAL, URGENT, Destination
-from mailwright.outbox.scheduling import Schedule, Turns
+from mailwright.outbox.work import blaming
+from mailwright.outbox.work.blaming import blame
+from mailwright.outbox.work.judging import Trouble
+from mailwright.outbox.work.limiting import Limit, Rate, of_quota, spent
+from mailwright.outbox.work.pace import LONGEST, MOST, SHORTEST, Pace
+from mailwright.outbox.work.retry import DAY, HOUR, MINUTE, RETRIES, Retry, table
+from mailwright.outbox.work.scheduling import Schedule, Turns
 from mailwright.words.errors import ConfigError
 from mailwright.words.reply import Reply
 

@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mailwright.outbox.asking import Query
-from mailwright.outbox.judging import Judge, out_of_time, unreadable
-from mailwright.outbox.retry import Retry
 from mailwright.outbox.rows import Claimed, Result
 from mailwright.outbox.states import (
     CANCELLED,
@@ -36,6 +34,8 @@ from mailwright.outbox.states import (
     UNKNOWN,
     State,
 )  # fmt: skip
+from mailwright.outbox.work.judging import Judge, out_of_time, unreadable
+from mailwright.outbox.work.retry import Retry
 from mailwright.words.address import Address
 from mailwright.words.errors import ConnectionLost
 from mailwright.words.receipt import Outcome, Receipt

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import argparse
     from typing import Protocol
 
-    from mailwright.outbox.limiting import Limit
-    from mailwright.outbox.telling import Event
+    from mailwright.outbox.work.limiting import Limit
+    from mailwright.outbox.work.telling import Event
     from mailwright.words.server import Server
 
     class Display(Protocol):
@@ -104,7 +104,7 @@ def _servers(arguments: argparse.Namespace) -> dict[str, Server] | None:
 
 def _limit(text: str) -> Limit:
     """``account=rate``, ``account/domain=rate``. Raises `ConfigError`."""
-    from mailwright.outbox.limiting import Limit, Rate
+    from mailwright.outbox.work.limiting import Limit, Rate
 
     way, equals, rate = text.partition("=")
     account, _, domain = way.strip().partition("/")

@@ -18,7 +18,7 @@ from mailwright.outbox.postgres.connecting import connect_to_listen
 from mailwright.outbox.postgres.engine import AsyncPostgresDatabase
 from mailwright.outbox.postgres.meanings import unavailable
 from mailwright.outbox.postgres.session import PostgresSession
-from mailwright.outbox.settling import Replaced
+from mailwright.outbox.work.settling import Replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import asyncio
 import sqlite3
 
 from mailwright.outbox.asking import perform
-from mailwright.outbox.settling import Replaced
 from mailwright.outbox.sqlite.engine import SqliteDatabase
 from mailwright.outbox.sqlite.session import BUSY, SqliteSession, code_of
+from mailwright.outbox.work.settling import Replaced
 from mailwright.words.errors import OutboxUnavailable
 
 TYPE_CHECKING = False

@@ -14,13 +14,13 @@ from mailwright.mailer.preparing import warn_of
 from mailwright.outbox.asking import Query
 from mailwright.outbox.changing import is_paused
 from mailwright.outbox.ids import text_of
-from mailwright.outbox.limiting import repair
-from mailwright.outbox.office import WALK, Office, Surroundings
-from mailwright.outbox.posting import Solitude
-from mailwright.outbox.retry import HOUR
 from mailwright.outbox.rows import LANES
-from mailwright.outbox.settling import Hands, Replaced
-from mailwright.outbox.telling import Done, Event
+from mailwright.outbox.work.limiting import repair
+from mailwright.outbox.work.office import WALK, Office, Surroundings
+from mailwright.outbox.work.posting import Solitude
+from mailwright.outbox.work.retry import HOUR
+from mailwright.outbox.work.settling import Hands, Replaced
+from mailwright.outbox.work.telling import Done, Event
 from mailwright.words.errors import OutboxUnavailable
 from mailwright.words.receipt import Outcome, Receipt
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from mailwright.outbox.carrying import Consignment, Held
-    from mailwright.outbox.office import Note
     from mailwright.outbox.rows import Result
-    from mailwright.outbox.settling import Desk
+    from mailwright.outbox.work.carrying import Consignment, Held
+    from mailwright.outbox.work.office import Note
+    from mailwright.outbox.work.settling import Desk
 
 RENEW = 30.0  # seconds between two renewals
 LONGEST_LEASE = 600.0

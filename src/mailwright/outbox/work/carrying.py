@@ -10,7 +10,7 @@ from hashlib import sha256
 from mailwright.message.content import CHUNK, Content
 from mailwright.message.mail import MailObject
 from mailwright.outbox.rows import EIGHT_BIT, REQUIRE_TLS, UTF8
-from mailwright.outbox.scheduling import Turns
+from mailwright.outbox.work.scheduling import Turns
 from mailwright.words.address import Address
 from mailwright.words.envelope import DSN, Envelope
 from mailwright.words.errors import MessageError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
-from mailwright.outbox.carrying import Held
 from mailwright.outbox.database import CommitUnknown
+from mailwright.outbox.work.carrying import Held
 from mailwright.words.errors import OutboxUnavailable
 
 TYPE_CHECKING = False
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Protocol, TypeVar
 
-    from mailwright.outbox.carrying import Owner
     from mailwright.outbox.rows import Claimed, Result
     from mailwright.outbox.store import Store
+    from mailwright.outbox.work.carrying import Owner
     from mailwright.steps import Plan
 
     T = TypeVar("T")

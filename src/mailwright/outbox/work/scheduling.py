@@ -5,17 +5,17 @@ One `Schedule` for each account. Times are ms of the database's clock.
 
 from __future__ import annotations
 
-from mailwright.outbox.limiting import Rate
-from mailwright.outbox.pace import MOST, Pace
 from mailwright.outbox.rows import BULK, LANES, NORMAL, URGENT
+from mailwright.outbox.work.limiting import Rate
+from mailwright.outbox.work.pace import MOST, Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mailwright.outbox.judging import Verdict
-    from mailwright.outbox.limiting import Grant, Limit
     from mailwright.outbox.rows import Claimed, Destination
+    from mailwright.outbox.work.judging import Verdict
+    from mailwright.outbox.work.limiting import Grant, Limit
 
 WEIGHTS = {URGENT: 8, NORMAL: 4, BULK: 1}
 RESERVE = 8  # one part in so many of what may be in hand is kept for urgent rows

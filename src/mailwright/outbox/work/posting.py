@@ -13,7 +13,7 @@ from mailwright.mailer.catching import catch_in, divert
 from mailwright.mailer.conveying import carry
 from mailwright.mailer.dispatch import Dispatch, Lane
 from mailwright.mailer.preparing import recipients_at_once
-from mailwright.outbox.carrying import FRESH, Tray
+from mailwright.outbox.work.carrying import FRESH, Tray
 from mailwright.smtp.belt import Window
 from mailwright.words.errors import DeliveryError, MailError, OutboxError
 from mailwright.words.receipt import Receipt
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from mailwright.mailer.pool import Lease, Limits
     from mailwright.message.mail import MailObject
-    from mailwright.outbox.carrying import Consignment
     from mailwright.outbox.rows import Claimed
+    from mailwright.outbox.work.carrying import Consignment
     from mailwright.smtp.belt import Load
     from mailwright.words.server import Server
 

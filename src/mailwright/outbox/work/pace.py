@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mailwright.outbox.judging import Trouble
+    from mailwright.outbox.work.judging import Trouble
 
 FIRST, MOST = 32, 2000  # rows under way
 IN_A_ROW = 3  # of 450, 451 or 452, after which it is the destination's matter and not the recipients'

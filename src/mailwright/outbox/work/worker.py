@@ -10,11 +10,11 @@ from mailwright.mailer.known import is_known
 from mailwright.mailer.pool import Limits
 from mailwright.mailer.preparing import mannered
 from mailwright.outbox.asking import Query
-from mailwright.outbox.limiting import of_quota
-from mailwright.outbox.office import Office
-from mailwright.outbox.retry import RETRIES
-from mailwright.outbox.telling import Event
-from mailwright.outbox.working import LONGEST_LEASE, RENEW, Worker
+from mailwright.outbox.work.limiting import of_quota
+from mailwright.outbox.work.office import Office
+from mailwright.outbox.work.retry import RETRIES
+from mailwright.outbox.work.telling import Event
+from mailwright.outbox.work.working import LONGEST_LEASE, RENEW, Worker
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailwright.outbox.database import AsyncDatabase, Database
-    from mailwright.outbox.limiting import Limit
-    from mailwright.outbox.retry import Retry
-    from mailwright.outbox.settling import Desk
-    from mailwright.outbox.telling import Done
+    from mailwright.outbox.work.limiting import Limit
+    from mailwright.outbox.work.retry import Retry
+    from mailwright.outbox.work.settling import Desk
+    from mailwright.outbox.work.telling import Done
     from mailwright.providers.provider import Provider
 
     Servers = Server | str | Mapping[str, Server | str] | None
@@ -54,7 +54,7 @@ def work(
 ) -> Done:
     """Work off the outbox in `database` until SIGTERM or SIGINT comes, or with `once` until nothing is due.
 
-    See `mailwright.outbox.worker.begun` for the rest. The first signal lets it finish what is under way, for `grace`
+    See `mailwright.outbox.work.worker.begun` for the rest. The first signal lets it finish what is under way, for `grace`
     seconds; the second ends it at once, and what is in doubt then is recorded so. Raises `OutboxUnavailable`, whose
     text names ENOSPC when the disk stayed full, and `ConfigError`.
     """

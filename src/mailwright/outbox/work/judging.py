@@ -18,11 +18,11 @@ nothing after the last octet left              deferred, or held where a second 
 
 from __future__ import annotations
 
-from mailwright.outbox import blaming
-from mailwright.outbox.blaming import blame
-from mailwright.outbox.retry import HOUR, RETRIES
 from mailwright.outbox.rows import Result
 from mailwright.outbox.states import DEFERRED, EXPIRED, FAILED, HELD, QUEUED, SENT
+from mailwright.outbox.work import blaming
+from mailwright.outbox.work.blaming import blame
+from mailwright.outbox.work.retry import HOUR, RETRIES
 from mailwright.smtp import phases
 from mailwright.words.errors import (
     ConfigError,
@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Literal
 
-    from mailwright.outbox.retry import Retry
     from mailwright.outbox.rows import Claimed
     from mailwright.outbox.states import State
+    from mailwright.outbox.work.retry import Retry
     from mailwright.words.errors import MailError
     from mailwright.words.receipt import Outcome, Receipt
     from mailwright.words.reply import Reply

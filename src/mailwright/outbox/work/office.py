@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from mailwright.outbox.carrying import Consignment, mail_of, together
 from mailwright.outbox.ids import text_of
-from mailwright.outbox.judging import Judge, Verdict, given_back, out_of_time, unreadable
-from mailwright.outbox.limiting import free_slots, keep_paces, known_destinations, reserve, stop_until, take_slots
-from mailwright.outbox.posting import NotOurs, Post
 from mailwright.outbox.putting import names_of
 from mailwright.outbox.rows import BULK, NEVER, NORMAL, URGENT, Result
-from mailwright.outbox.scheduling import WEIGHTS, Schedule
 from mailwright.outbox.states import CANCELLED, HELD, SUPPRESSED
-from mailwright.outbox.telling import Event
+from mailwright.outbox.work.carrying import Consignment, mail_of, together
+from mailwright.outbox.work.judging import Judge, Verdict, given_back, out_of_time, unreadable
+from mailwright.outbox.work.limiting import free_slots, keep_paces, known_destinations, reserve, stop_until, take_slots
+from mailwright.outbox.work.posting import NotOurs, Post
+from mailwright.outbox.work.scheduling import WEIGHTS, Schedule
+from mailwright.outbox.work.telling import Event
 from mailwright.words.errors import OutboxUnavailable
 from mailwright.words.reply import visible
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from mailwright.mailer.pool import Limits
     from mailwright.message.mail import MailObject
-    from mailwright.outbox.limiting import Limit
-    from mailwright.outbox.posting import Solitude
-    from mailwright.outbox.retry import Retry
     from mailwright.outbox.rows import Claimed
-    from mailwright.outbox.settling import Desk, Hands
+    from mailwright.outbox.work.limiting import Limit
+    from mailwright.outbox.work.posting import Solitude
+    from mailwright.outbox.work.retry import Retry
+    from mailwright.outbox.work.settling import Desk, Hands
     from mailwright.steps import Plan
     from mailwright.words.errors import MailError
     from mailwright.words.receipt import Receipt
@@ -186,7 +186,7 @@ class Office:
         if results:
             around.hands.add(results)
 
-    # Answers; the names are those that `mailwright.outbox.posting` calls.
+    # Answers; the names are those that `mailwright.outbox.work.posting` calls.
 
     def settle(self, one: Consignment, receipt: Receipt) -> None:
         """What became of a consignment."""

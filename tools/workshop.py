@@ -30,6 +30,7 @@ QUICK = "not real and not env and not drill"
 #: One process more than there are cores, for much of the time goes by waiting for servers. Each must find the tests in
 #: the same order, so what depends on hashing is the same in all.
 SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
+OTHERS = ("postfix", "clients", "nodemailer", "postgresql", "redis")  # what bench/ talks to, and peers
 IN_ONE_ORDER = {"PYTHONHASHSEED": "0"}
 ROOMS = ("smtp", "sasl", "message")  # where a branch without a test is a fault in the making
 CLOSING_LINE = re.compile(r"^=* ?(\d+ [a-z]+.* in [\d.]+s.*?|no tests ran.*?)=*$")
@@ -132,7 +133,7 @@ def bench(words: list[str]) -> int:
         environment = main_environment()
         if not this_round.step("environment without the other Python packages", lambda: environment.prepare("demo")):
             return 1
-    this_round.step("others", lambda: must(environment, "tools/get_servers.py", "postfix", "clients", "nodemailer"))
+    this_round.step("others", lambda: must(environment, "tools/get_servers.py", *OTHERS))
     measured = this_round.step("measuring", lambda: must(environment, "-m", "bench", *(words or ["all", "--save"])))
     this_round.summary()
     return 0 if measured else 1

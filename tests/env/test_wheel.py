@@ -203,6 +203,7 @@ FOR_AN_EXTRA = {
     "mailwright.inbox.web.operations": "starlette",
     "mailwright.inbox.web.patience": "h11",
     "mailwright.inbox.web.security": "starlette",
+    "mailwright.outbox.postgres": "psycopg",
     "mailwright.testing.plugin": "pytest",
 }
 

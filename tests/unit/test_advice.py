@@ -60,6 +60,15 @@ SAFE = (
     "were refused",
     "before you send",
     "No step here",
+    # The outbox: it tries again what was not accepted, and what is in doubt as its user has decided.
+    "what failed, expired",
+    "Send again what ended without being sent",
+    "sends nothing again",
+    "decided not to send it again",
+    "would send again what was sent",
+    "send again, or set aside",
+    "so that a copy may arrive twice",
+    "Then `release` sends it again, and `settle` says how it ended",
 )
 
 

@@ -75,8 +75,8 @@ class Link(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where to put what arrives."""
-        # For a plain `Protocol` asyncio makes room for 256 kB at each read. To get so much from the system and give it
-        # back costs more than all else that is done for a short reply.
+        # For a plain `Protocol` asyncio makes room for 256 kB at each read. To get so much from the system, and to give
+        # it back, costs several times what the read of a short reply does.
         return self._room
 
     def buffer_updated(self, nbytes: int) -> None:

@@ -19,4 +19,6 @@ def extra(module: str, name: str, purpose: str) -> ModuleType:
         return import_module(module)
     except ImportError as problem:
         what = f"{purpose} needs the package {module.partition('.')[0]}, which is not installed."
-        raise MissingExtra(what, f"Install it with: pip install 'mailwright[{name}]'") from problem
+        missing = MissingExtra(what, f"Install it with: pip install 'mailwright[{name}]'")
+        missing.name = problem.name  # as other kinds of ImportError have it
+        raise missing from problem

@@ -37,6 +37,9 @@ class Content:
     known to be part of a CRLF, or of a binary part, and the last octets are one; nobody needs to look again.
     """
 
+    #: Whether the octets may be asked for before they are wanted.
+    lasting = True
+
     __slots__ = ("_pieces", "binary", "checked", "eight_bit", "size", "utf8")
 
     def __init__(

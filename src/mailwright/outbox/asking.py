@@ -6,12 +6,14 @@ rolls it back when the plan raised. What takes several transactions is a plan ov
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mailwright.steps import Sleep, Step
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from typing import Any, Protocol, TypeVar
 
     from mailwright.steps import Plan
@@ -69,40 +71,70 @@ class Transaction(Step["Any"]):
 
 
 def perform(plan: Plan[T], session: Session) -> T:
-    """Perform a plan over a blocking connection. What the database raises is raised into the plan."""
-    answer: Any = None
+    """Perform a plan over a blocking connection. What the database raises is raised into the plan, and so is Ctrl-C or
+    whatever else ends the wait for it: a plan that had begun something asks for its undoing then, and gets it.
+    """
     problem: BaseException | None = None
     while True:
         try:
-            step = plan.send(answer) if problem is None else plan.throw(problem)
+            step = plan.send(None) if problem is None else plan.throw(problem)
+            while True:
+                step = plan.send(_asked(session, step))
         except StopIteration as end:
             result: T = end.value
             return result
-        answer, problem = None, None
-        try:
-            answer = session.query(step.sql, step.given) if isinstance(step, Query) else session.each(*_each(step))
-        except Exception as raised:
+        except BaseException as raised:
+            if _ended(plan):
+                raise
             problem = raised
+
+
+def _asked(session: Session, step: Step[Any]) -> Any:
+    return session.query(step.sql, step.given) if isinstance(step, Query) else session.each(*_each(step))
 
 
 async def perform_async(plan: Plan[T], session: AsyncSession) -> T:
-    """The same over an asynchronous connection."""
-    answer: Any = None
+    """The same over an asynchronous connection. Who is cancelled waits until the plan has undone what it had begun,
+    however often that is done.
+    """
     problem: BaseException | None = None
+    undoing = False
     while True:
         try:
-            step = plan.send(answer) if problem is None else plan.throw(problem)
+            step = plan.send(None) if problem is None else plan.throw(problem)
+            while True:
+                asked = _asked_async(session, step)
+                step = plan.send(await (uninterrupted(asked) if undoing else asked))
         except StopIteration as end:
             result: T = end.value
             return result
-        answer, problem = None, None
-        try:
-            if isinstance(step, Query):
-                answer = await session.query(step.sql, step.given)
-            else:
-                answer = await session.each(*_each(step))
-        except Exception as raised:
+        except GeneratorExit:  # the loop is gone, and nobody is left who could wait
+            raise
+        except BaseException as raised:
+            if _ended(plan):
+                raise
             problem = raised
+            undoing = undoing or not isinstance(raised, Exception)
+
+
+def _asked_async(session: AsyncSession, step: Step[Any]) -> Coroutine[Any, Any, Any]:
+    return session.query(step.sql, step.given) if isinstance(step, Query) else session.each(*_each(step))
+
+
+def _ended(plan: Any) -> bool:
+    """Whether the plan has come to its end, and what it raised is its own."""
+    return plan.cr_frame is None
+
+
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives; it is waited for to its end by whoever is cancelled meanwhile, too."""
+    import asyncio
+
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait((task,))
+    return task.result()
 
 
 def _each(step: Step[Any]) -> tuple[str, Sequence[Any]]:

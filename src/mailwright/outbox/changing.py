@@ -10,7 +10,7 @@ from mailwright.outbox.asking import Each, Query, Transaction
 from mailwright.outbox.ids import text_of
 from mailwright.outbox.putting import names_of
 from mailwright.outbox.staging import drop_forgotten
-from mailwright.outbox.states import CANCELLED, FAILED, SENT, UNKNOWN, state_of
+from mailwright.outbox.states import CANCELLED, FAILED, HELD, SENT, UNKNOWN, state_of
 from mailwright.steps import Sleep
 from mailwright.words.errors import ConfigError, OutboxError
 from mailwright.words.reply import visible
@@ -28,6 +28,9 @@ ALL = -1
 VERDICTS = {"sent": SENT, "failed": FAILED, "unknown": UNKNOWN}
 HELD_BY_REQUEST = "Held by request."
 RESTORED = "A backup was restored: it may have been sent since that was made."
+
+#: How the reasons begin for which a row is held that may have been sent: the worker's, the claim's, and ours.
+DOUBTS = ("In doubt: ", "Set aside: three workers ended ", RESTORED)
 
 BATCH = 50  # messages that prune takes in one transaction
 BYTES = 1 << 20  # octets that it deletes in one, so that this stays short
@@ -51,12 +54,21 @@ async def place_of(store: Store, id: bytes, recipient: str | None) -> int:
 
 
 async def cancel(store: Store, id: bytes, recipient: str | None) -> int:
-    """Take back what was not sent. What a worker has is marked, and stopped if its last octet has not left yet."""
+    """Take back what was not sent. What a worker has is marked, and stopped if it was not begun; where it would be held
+    in doubt, if its last octet has not left yet. What is held because it may have been sent ends as unknown: nobody can
+    take that back.
+    """
     given = {"id": id, "n": await place_of(store, id, recipient)}
     rows = await Query(store.sql["take_back"], given)
     marked = await Each(store.sql["mark_cancelled"], [given])
     rows += await Query(store.sql["take_back"], given)  # what a worker gave back between the two
-    await _end(store, rows, CANCELLED.number, "Cancelled.")
+    sure: Rows = []
+    doubtful: Rows = []
+    for *row, last, phase in rows:
+        in_doubt = phase == HELD.number and str(last).startswith(DOUBTS)
+        (doubtful if in_doubt else sure).append((*row, last))
+    await _end(store, sure, CANCELLED.number, "Cancelled.")
+    await _end(store, doubtful, UNKNOWN.number, "Cancelled, but it may have been sent.")
     return len(rows) + marked
 
 

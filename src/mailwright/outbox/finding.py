@@ -6,6 +6,7 @@ from mailwright.outbox.asking import Query
 from mailwright.outbox.looking import delivery
 from mailwright.outbox.states import STATES, state_named
 from mailwright.words.errors import ConfigError
+from mailwright.words.reply import visible
 from mailwright.words.value import value
 
 TYPE_CHECKING = False
@@ -33,6 +34,9 @@ CONDITIONS = {
 }
 
 
+TEXTS = ("state", "recipient", "domain", "account", "key", "stream", "message_id")
+
+
 @value
 class Wanted:
     """What `find` looks for; `None` is anything. `since` and `until` (ms) are when it was put."""
@@ -48,9 +52,18 @@ class Wanted:
     until: int | None = None
 
     def __post_init__(self) -> None:
+        for name in TEXTS:
+            _check_text(name, getattr(self, name))
         if self.state is not None and self.state not in {state.name for state in STATES}:
             names = ", ".join(state.name for state in STATES)
             raise ConfigError(f"There is no state {self.state!r:.40}.", f"Use one of {names}.")
+
+
+def _check_text(name: str, text: object) -> None:
+    """Raises `ConfigError` for what no database takes as text."""
+    if text is None or (isinstance(text, str) and "\0" not in text and text.encode(errors="ignore").decode() == text):
+        return
+    raise ConfigError(f"{name}={visible(repr(text), 60)} can't be looked for.", "Give text, or leave it out.")
 
 
 async def find(store: Store, wanted: Wanted, after: tuple[bytes, int] | None, most: int) -> list[Delivery]:

@@ -38,14 +38,15 @@ SAVEPOINT = ("SAVEPOINT mw_put", "RELEASE SAVEPOINT mw_put", "ROLLBACK TO SAVEPO
 async def as_savepoint(make: Callable[[], Plan[T]]) -> T:
     """The plan inside a savepoint of the transaction that is open."""
     set_up, keep, undo = SAVEPOINT
-    await Query(set_up, {})
     try:
+        await Query(set_up, {})
         result = await make()
-    except BaseException:
-        await Query(undo, {})
         await Query(keep, {})
+    except GeneratorExit:
         raise
-    await Query(keep, {})
+    except BaseException:
+        await _undo(undo, keep)
+        raise
     return result
 
 
@@ -53,15 +54,34 @@ async def as_transaction(make: Callable[[], Plan[T]], begin: str, commit: bool) 
     """The plan inside a transaction that it begins, and commits if `commit` says so; else whoever owns the connection
     does that.
     """
-    await Query(begin, {})
     try:
+        await Query(begin, {})
         result = await make()
         if commit:
             await Query("COMMIT", {})
+    except GeneratorExit:
+        raise
     except BaseException:
-        await Query("ROLLBACK", {})
+        await _undo("ROLLBACK")
         raise
     return result
+
+
+async def _undo(*statements: str) -> None:
+    """Each of them, and again where somebody interrupts it: who commits the rest must find nothing of half a put. What
+    fails has nothing to undo: the beginning failed before, or the database has rolled back by itself.
+    """
+    for statement in statements:
+        while True:
+            try:
+                await Query(statement, {})
+            except GeneratorExit:
+                raise
+            except Exception:
+                break
+            except BaseException:
+                continue
+            break
 
 
 def packages_of(connection: object) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailwright.outbox.asking import Query
 from mailwright.outbox.ids import text_of
 from mailwright.outbox.rows import LANES
-from mailwright.outbox.states import state_of
+from mailwright.outbox.states import LEASED, SENDING, state_of
 from mailwright.outbox.status import TEXT_LIMIT, Delivery, Event, Status, moment_of
 from mailwright.words.errors import OutboxError
 from mailwright.words.reply import visible
@@ -34,12 +34,19 @@ async def status(store: Store, id: bytes) -> Status:
 
 def delivery(row: tuple[Any, ...]) -> Delivery:
     """One row of `status_deliveries` or `find`."""
-    id, n, address, account, lane, dest, state, hold, cancelled, attempts, deaths, due, first, code, text, at = row
+    id, n, address, account, lane, dest, state, hold, cancelled, attempts, deaths, due, first, code, text, at = row[:16]
+    lease_by, host = row[16:] if state_of(state) in (LEASED, SENDING) else (None, None)
     return Delivery(
-        text_of(bytes(id)), n, address, state_of(state), account, LANES[lane], dest, "hold" if hold else "retry",
+        text_of(bytes(id)), n, address, state_of(state), account, _lane(lane), dest, "hold" if hold else "retry",
         attempts, code, visible(text, TEXT_LIMIT), moment_of(first), moment_of(due), moment_of(at), deaths,
-        bool(cancelled),
+        bool(cancelled), text_of(bytes(lease_by)) if isinstance(lease_by, (bytes, memoryview)) else "",
+        visible(host or "", 100),
     )  # fmt: skip
+
+
+def _lane(number: object) -> str:
+    """A damaged row may hold one that there is not; a worker sets it aside."""
+    return LANES[number] if isinstance(number, int) and 0 <= number < len(LANES) else visible(f"{number}", 20)
 
 
 def _event(row: tuple[Any, ...]) -> Event:

@@ -203,8 +203,10 @@ class Outbox:
         return self.database.read(lambda: stats(self.store))
 
     def cancel(self, id: str, *, recipient: str | None = None) -> int:
-        """Take back what was not sent yet, for all recipients or one. What a worker has just now is stopped if its last
-        octet has not left. Gives how many recipients that concerns. Raises `OutboxError`, as all the following do.
+        """Take back what was not sent yet, for all recipients or one. What a worker has in hand is stopped if its turn
+        has not come, for which it looks every second, and with ``in_doubt="hold"`` as long as its last octet has not
+        left; what is held because it may have been sent is then unknown, and not cancelled. Gives how many recipients
+        that concerns. Raises `OutboxError`, as all the following do.
         """
         wanted = id_of(id)
         return self.database.write(lambda: changing.cancel(self.store, wanted, recipient))

@@ -61,8 +61,8 @@ class Draft:
 class Claimed:
     """A message × recipient that this worker has the lease of. `claims` is the fence: a result counts only while it is
     the row's. `attempts`: tries before this one. `deaths`: workers that ended while they had it. `state` is LEASED, or
-    HELD when the claim itself had to set it aside. `cancelled`: somebody asked to take it back meanwhile. `head` holds
-    the first octets of the content, and all of it where ``len(head) == size``. `due_since`: when it became due.
+    HELD when the claim itself had to set it aside, and `why` if it could not be read. `cancelled`: somebody asked to
+    take it back meanwhile. `head` holds the first octets of the content, and all of it where ``len(head) == size``.
     """
 
     id: bytes
@@ -86,6 +86,7 @@ class Claimed:
     created: int
     expires: int | None
     first_tried: int | None
+    why: str = ""
 
     def __repr__(self) -> str:
         return f"<Claimed {self.id.hex()}/{self.n} for {self.domain}, {self.state}, claim {self.claims}>"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DESTINATIONS = 50  # that are told of
 SPANS = (60, 300, 3600)  # seconds of which the rate is told
+LATELY, SAMPLE = 300, 20_000  # seconds, and recipients at most, of which a destination's rate is told
 
 
 async def stats(store: Store) -> Stats:
@@ -29,7 +30,7 @@ async def stats(store: Store) -> Stats:
         counts,
         oldest[0][0] / 1000 if oldest and oldest[0][0] is not None else None,
         tuple([await _recent(store, span) for span in SPANS]),
-        _waiting(await Query(store.sql["by_destination"], {})),
+        await _waiting(store),
         tuple([_slowed(row) for row in await Query(store.sql["slowed"], {})]),
         tuple([Worker(host, version, moment_of(at)) for host, version, at in await Query(store.sql["workers"], {})]),
         (await Query(store.sql["count_suppressions"], {}))[0][0],
@@ -52,11 +53,34 @@ def _slowed(row: tuple[Any, ...]) -> Slowed:
     return Slowed(account, destination, moment_of(until), visible(reason, 300), float(pace), connections)
 
 
-def _waiting(rows: list[tuple[Any, ...]]) -> tuple[Waiting, ...]:
+async def _waiting(store: Store) -> tuple[Waiting, ...]:
     """The destinations with the most, all lanes together."""
+    now = int((await Query(store.sql["now"], {}))[0][0])
     found: dict[tuple[str, str], tuple[int, int, int]] = {}
-    for account, destination, *counts in rows:
-        before = found.get((account, destination), (0, 0, 0))
-        found[account, destination] = tuple([a + int(b) for a, b in zip(before, counts, strict=True)])  # type: ignore[assignment]
+    first: dict[tuple[str, str], int] = {}
+    for account, destination, *counts, oldest in await Query(store.sql["by_destination"], {}):
+        name, before = (account, destination), found.get((account, destination), (0, 0, 0))
+        found[name] = (before[0] + int(counts[0]), before[1] + int(counts[1]), before[2] + int(counts[2]))
+        if oldest is not None:
+            first[name] = min(first.get(name, now), int(oldest[:12] or "0", 16))
+    rates = await _rates(store) if found else {}
     most = sorted(found.items(), key=lambda one: (-one[1][0], one[0]))[:DESTINATIONS]
-    return tuple([Waiting(*name, count, due, count - due - held, held) for name, (count, due, held) in most])
+    return tuple(
+        [
+            Waiting(
+                *name, count, due, count - due - held, held,
+                (now - first[name]) / 1000 if name in first else None, *rates.get(name, (0.0, 0.0)),
+            )
+            for name, (count, due, held) in most
+        ]
+    )  # fmt: skip
+
+
+async def _rates(store: Store) -> dict[tuple[str, str], tuple[float, float]]:
+    """Sent and failed recipients a second, by destination. Where more than `SAMPLE` ended lately, it tells of the time
+    that those took, so that this costs the same at any rate.
+    """
+    rows = await Query(store.sql["newest_outcomes"], {"span": LATELY * 1000, "most": SAMPLE})
+    full = sum(row[4] for row in rows) >= SAMPLE
+    seconds = max(0.001, max(row[5] for row in rows) / 1000) if full else LATELY
+    return {(row[0], row[1]): (int(row[2]) / seconds, int(row[3]) / seconds) for row in rows}

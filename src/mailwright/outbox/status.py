@@ -17,7 +17,7 @@ TEXT_LIMIT = 500  # characters shown of a server's reply
 
 def moment_of(milliseconds: int | None) -> datetime | None:
     """A time of the store as a moment; `None` for none, and for a row that is never due."""
-    if milliseconds is None or milliseconds >= NEVER:
+    if not isinstance(milliseconds, int) or not 0 <= milliseconds < NEVER:  # a damaged row may hold anything
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
@@ -29,7 +29,8 @@ class Delivery:
     `code` and `text`: the last reply, or why it is held, suppressed or failed without one; 0 where there was no reply.
     `attempts`: tries that counted. `deaths`: workers that ended while they had it. `due`: when it is next tried; while
     it is leased, when the lease ends. `ended`: when it came to its end. `cancelled`: somebody asked to take it back
-    while a worker had it.
+    while a worker had it. `worker`: the id of the worker that has it just now, as its `started` event tells it, and the
+    `host` where that runs; empty if none has it, and where the host is not known.
     """
 
     id: str
@@ -48,6 +49,8 @@ class Delivery:
     ended: datetime | None = None
     deaths: int = 0
     cancelled: bool = False
+    worker: str = ""
+    host: str = ""
 
     def __str__(self) -> str:
         return f"{visible(self.address, 254)}: {self.state}{f' ({self.text})' if self.text else ''}"
@@ -87,13 +90,13 @@ class Status:
 
     @property
     def done(self) -> bool:
-        """True when every recipient came to an end, whichever."""
-        return all(one.state.final for one in self.deliveries)
+        """True when every recipient came to an end, whichever; False where there is none, which damage may do."""
+        return bool(self.deliveries) and all(one.state.final for one in self.deliveries)
 
     @property
     def sent(self) -> bool:
-        """True when the next server took it for every recipient."""
-        return all(one.state.name == "sent" for one in self.deliveries)
+        """True when the next server took it for every recipient; False where there is none."""
+        return bool(self.deliveries) and all(one.state.name == "sent" for one in self.deliveries)
 
     def __str__(self) -> str:
         who = "; ".join(map(str, self.deliveries[:5])) + ("; …" if len(self.deliveries) > 5 else "")
@@ -103,7 +106,9 @@ class Status:
 @value
 class Waiting:
     """What is `open` for one destination (the recipients' domain) over one account: `due` now, due `later` because it
-    was deferred, scheduled or is in a worker's hands, or `held`.
+    was deferred, scheduled or is in a worker's hands, or `held`. `oldest`: seconds since the oldest of them was put,
+    held ones left out; `None` without any. `rate` and `failures`: how many a second were sent, and failed for good, in
+    the last five minutes, or in the time of the last 20,000 recipients of all destinations if that is less.
     """
 
     account: str
@@ -112,6 +117,9 @@ class Waiting:
     due: int
     later: int
     held: int
+    oldest: float | None = None
+    rate: float = 0.0
+    failures: float = 0.0
 
 
 @value

@@ -9,9 +9,10 @@ from __future__ import annotations
 from hashlib import sha256
 
 from mailwright.outbox.asking import Each, Query
-from mailwright.outbox.rows import NEVER, Claimed
+from mailwright.outbox.reading import claimed_rows
+from mailwright.outbox.rows import NEVER
 from mailwright.outbox.statements import SQLITE, Dialect, statements
-from mailwright.outbox.states import HELD, state_of
+from mailwright.outbox.states import HELD
 from mailwright.words.errors import MessageError
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailwright.message.content import Content
-    from mailwright.outbox.rows import Consignee, Draft, Result
+    from mailwright.outbox.rows import Claimed, Consignee, Draft, Result
 
 AMONG = (1, 8, 64, 512)  # how many ids one statement asks for
 HEAD = 1 << 18  # octets of a content that stand in the message's own row; the rest is in pieces of as many
@@ -121,8 +122,8 @@ class Store:
     async def next_due(self, account: str, lane: int, domain: str) -> int | None:
         """When the first row of this destination is due; `None` if there is none."""
         rows = await Query(self.sql["next_due"], {"account": account, "lane": lane, "dest": domain})
-        due: int | None = rows[0][0]
-        return due
+        due = rows[0][0]
+        return due if isinstance(due, int) else None  # what is no time is set aside by a worker
 
     async def claim(
         self, worker: bytes, account: str, lane: int, budgets: Mapping[str, int], lease: float
@@ -136,7 +137,15 @@ class Store:
                 | {"lease": int(lease * 1000)},
             )
         messages = await self._messages(list({row[0] for row in rows}))
-        return [_claimed(row, messages.get(row[0])) for row in rows]
+        return await self._read(rows, messages)
+
+    async def _read(self, rows: Sequence[tuple[Any, ...]], messages: Mapping[Any, tuple[Any, ...]]) -> list[Claimed]:
+        """The rows as values; those that can't be read are set aside."""
+        claimed, strange = claimed_rows(rows, messages)
+        if strange:
+            given = [{"id": one.id, "n": one.n, "reason": one.reason} for one in strange]
+            await Each(self.sql["set_aside"], given)
+        return claimed
 
     async def _messages(self, ids: list[bytes]) -> dict[bytes, tuple[Any, ...]]:
         """The messages with these ids, a few statements for all of them."""
@@ -150,9 +159,23 @@ class Store:
         return found
 
     async def chunk(self, id: bytes, place: int) -> bytes:
-        """Piece `place` (from 0) of what is behind the head of a content; empty when there is none."""
+        """Piece `place` (from 0) of what is behind the head of a content; empty when there is none. Raises
+        `MessageError` when that is no piece.
+        """
         rows = await Query(self.sql["chunk"], {"id": id, "place": place})
-        return bytes(rows[0][0]) if rows else b""
+        if not rows:
+            return b""
+        octets = rows[0][0]
+        if not isinstance(octets, (bytes, memoryview)):
+            raise damaged_piece(place)
+        return bytes(octets)
+
+    async def cancelled(self, ids: Sequence[bytes]) -> set[tuple[bytes, int]]:
+        """Which recipients of the messages with these ids somebody asked to take back while a worker has them."""
+        found: set[tuple[bytes, int]] = set()
+        for id in ids:
+            found.update([(id, row[0]) for row in await Query(self.sql["cancelled"], {"id": id})])
+        return found
 
     async def mark_sending(self, worker: bytes, rows: Iterable[Claimed]) -> bool:
         """Mark rows, before the last octet of their content leaves. False when one of them is not this worker's any
@@ -241,22 +264,11 @@ def _ended(draft: Draft, one: Consignee) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-#: In place of a message that is not there: with no octets and no digest of any it is one that nobody sends.
-_MISSING = (b"", "", "", 0, b"", b"", 0, None, 0, None)
-
-
-def _claimed(row: tuple[Any, ...], message: tuple[Any, ...] | None) -> Claimed:
-    id, n, address, domain, lane, phase, claims, attempts, deaths, cancelled, hold, first_tried = row
-    _, sender, message_id, size, head, digest, needs, dsn, created, expires = message or _MISSING
-    return Claimed(
-        bytes(id), n, address, domain, lane, state_of(phase), claims, attempts, deaths, bool(cancelled), bool(hold),
-        sender, message_id, size, _octets(head), _octets(digest), needs, dsn, created, expires, first_tried,
-    )  # fmt: skip
-
-
-def _octets(cell: object) -> bytes:
-    """What a damaged row may hold in place of octets must not keep the others from being read."""
-    return bytes(cell) if isinstance(cell, (bytes, memoryview)) else b""
+def damaged_piece(place: int, problem: object = "") -> MessageError:
+    """The error for a piece of a content that can't be read."""
+    said = f" ({problem})" if problem else ""
+    what = f"Piece {place} of the message in the store can't be read{said}."
+    return MessageError(what, "Look at the disk and at the last restore.")
 
 
 def _settled(worker: bytes, one: Result) -> dict[str, Any]:

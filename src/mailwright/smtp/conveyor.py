@@ -145,7 +145,7 @@ async def _first(belt: Belt) -> Load | None:
 
 def _dotted(content: Content) -> Iterable[bytes]:
     """The content as it goes behind DATA; a small one is made ready at once, while the server thinks."""
-    if content.size <= PIECE:
+    if content.size <= PIECE and content.lasting:
         try:
             return [b"".join(escape_dots(content.chunks()))]
         except MessageError:
@@ -192,8 +192,9 @@ async def _write(belt: Belt, chunks: Iterable[bytes | FilePiece]) -> bool:
 async def _listen(belt: Belt) -> None:
     """Wait until the oldest message has another reply, and hear all that has arrived."""
     session, oldest = belt.session, belt.under_way[0]
-    final = oldest.place > len(oldest.recipients) and not oldest.done
-    session.phase = phases.FINAL if final else phases.MAIL
+    after = oldest.place - len(oldest.recipients) - (not belt.chunks)  # 0: DATA, where it is said; above: the content
+    final = after > 0 and not oldest.done
+    session.phase = phases.FINAL if final else phases.MAIL if after or belt.chunks else phases.DATA
     seconds = session.server.timeouts.final if final else session.server.timeouts.reply
     place, left, until = oldest.place, seconds, 0.0
     while True:
@@ -213,7 +214,8 @@ async def _in_lock_step(belt: Belt) -> None:
         try:
             await transact(belt.session, load.mail, load.recipients, load.ledger, stop=False)
         except MailError as problem:
-            if not belt.session.open and not load.ledger.handed and load.ledger.with_fate("not tried"):
+            lost = not belt.session.open and not load.ledger.handed and load.ledger.with_fate("not tried")
+            if lost and not isinstance(problem, MessageError):  # that one is this message's own fault
                 raise
             load.error = problem
         belt.under_way.popleft()

@@ -6,8 +6,17 @@ import threading
 
 import pytest
 
+from mailwright.outbox.asking import Query
 from mailwright.outbox.rows import NEVER
 from mailwright.outbox.states import CANCELLED, DEFERRED, EXPIRED, FAILED, HELD, QUEUED, SENT
+from mailwright.outbox.work.mending import (
+    end_out_of_lanes,
+    end_out_of_time,
+    make_due,
+    out_of_lanes,
+    out_of_time,
+    overlong,
+)
 from tests.outbox.conformance.trays import ENDED, LEASE, RIVAL, WORKER, BlockingTray, Tray, letter
 
 
@@ -262,8 +271,6 @@ def test_a_claim_and_a_cancel_at_once_have_one_winner(where: str) -> None:
 
 
 def test_after_the_clock_was_set_back_nothing_waits_too_long(tray: Tray) -> None:
-    from mailwright.outbox.work.limiting import repair
-
     queued, leased, deferred, held = tray.put_many([letter(text=str(n)) for n in range(4)])
     tray.hold(held)
     rows = {row.id.hex(): row for row in tray.claim()}
@@ -271,9 +278,46 @@ def test_after_the_clock_was_set_back_nothing_waits_too_long(tray: Tray) -> None
     tray.settle([rows[deferred.replace("-", "")]], DEFERRED, delay=50_000.0)
     tray.renew([rows[leased.replace("-", "")]], lease=50_000.0)
     store = tray.outbox.store
-    assert tray.write(lambda: repair(store, "default", 1, ["example.net"], 600.0, 7200.0)) == 2
+    seen = tray.read(lambda: overlong(store, "default", 1, "example.net", 600.0, 7200.0))
+    assert tray.write(lambda: make_due(store, seen)) == 2
     assert {row.id.hex() for row in tray.claim()} == {leased.replace("-", ""), deferred.replace("-", "")}
     assert tray.query("SELECT due_at FROM mw_delivery WHERE phase = 4") == [(NEVER,)]
+
+
+def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_are_claimed(tray: Tray) -> None:
+    strange, sound = tray.put(), tray.put(letter("kim@example.net"))
+    tray.write(lambda: change("UPDATE mw_delivery SET attempts = -1 WHERE rcpt = 'bob@example.net'"))
+    rows = {row.address: row for row in tray.claim()}
+    assert rows["kim@example.net"].state.name == "leased"
+    assert rows["bob@example.net"].state is HELD and rows["bob@example.net"].why.startswith("Unreadable")
+    assert tray.states(strange) == ["held"] and tray.states(sound) == ["leased"]
+    assert last(tray, strange)[2] == rows["bob@example.net"].why and not tray.claim()
+
+
+def test_a_lane_that_there_is_not_is_found_and_set_aside(tray: Tray) -> None:
+    id = tray.put()
+    tray.write(lambda: change("UPDATE mw_delivery SET lane = 7"))
+    assert tray.status(id).deliveries[0].lane == "7" and not tray.claim()
+    store = tray.outbox.store
+    assert tray.read(lambda: out_of_lanes(store, "default"))
+    tray.write(lambda: end_out_of_lanes(store, "default"))
+    assert tray.states(id) == ["held"] and not tray.read(lambda: out_of_lanes(store, "default"))
+
+
+def test_a_row_due_after_the_end_of_time_is_found_and_set_aside(tray: Tray) -> None:
+    id = tray.put()
+    held = tray.put(letter("kim@example.org"))
+    tray.hold(held)
+    tray.write(lambda: change(f"UPDATE mw_delivery SET due_at = {NEVER + 1} WHERE dest = 'example.net'"))
+    store = tray.outbox.store
+    assert tray.read(lambda: out_of_time(store, "default", 1, ["example.net", "example.org"])) == ["example.net"]
+    tray.write(lambda: end_out_of_time(store, "default", 1, "example.net"))
+    assert tray.states(id) == ["held"]
+    assert tray.read(lambda: out_of_time(store, "default", 1, ["example.net", "example.org"])) == []
+
+
+async def change(sql: str) -> None:
+    await Query(sql, {})
 
 
 # Many workers

@@ -11,9 +11,13 @@ import pytest
 from bench.kill_drill import AT_SERVER, BOUND, IN_WORKER, drill, fill, look, recorder, start
 from mailwright import Message
 from mailwright.inbox import Inbox
+from mailwright.outbox.asking import Query
 from mailwright.outbox.outbox import Outbox
+from mailwright.outbox.work import office
+from mailwright.outbox.work.mending import mend
 from mailwright.outbox.work.worker import begun
 from tests.outbox.worker.place import SOON
+from tests.outbox.worker.scripted import Scripted
 
 POINTS = [point for point in (*IN_WORKER, *AT_SERVER) if point != "k13"]
 
@@ -57,6 +61,32 @@ def test_eight_workers_send_no_row_twice(postgres_url: str) -> None:
     assert {len(server.seen.copies[names[id], recipient]) for id, recipient in rows} == {1}
 
 
+def test_what_is_taken_back_while_it_waits_in_hand_does_not_leave(postgres_url: str) -> None:
+    held_up, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def hook(verb: str, line: bytes) -> bytes | None:
+        if verb == "RCPT" and not held_up.is_set():
+            held_up.set()
+            await goes_on.wait()
+        return None
+
+    async def both(outbox: Outbox, ids: list[str]) -> Any:
+        async with Scripted(hook) as server:
+            worker = await begun(outbox.database, server.url, concurrency=1, window=1, tell=lambda _: None)
+            running = asyncio.ensure_future(worker.run(once=True))
+            await held_up.wait()
+            assert await asyncio.to_thread(outbox.cancel, ids[-1]) == 1
+            await asyncio.sleep(2 * office.GLANCE)
+            goes_on.set()
+            return await running, server
+
+    with Outbox(postgres_url) as outbox:
+        ids = [outbox.put(Message("ada@example.org", f"bob{n}@example.net", "One", "text")) for n in range(5)]
+        done, server = asyncio.run(both(outbox, ids))
+        assert (done.sent, done.cancelled, len(server.taken)) == (4, 1, 4)
+        assert outbox.status(ids[-1]).deliveries[0].state.name == "cancelled"
+
+
 def test_connections_that_are_ended_lose_and_repeat_nothing(
     postgres: Any, postgres_url: str, post_office: Inbox
 ) -> None:
@@ -79,3 +109,24 @@ def test_connections_that_are_ended_lose_and_repeat_nothing(
         done = asyncio.run(both())
         assert (done.sent + done.fenced, len(post_office.messages)) == (300, 300), time.monotonic() - begun_at
         assert outbox.work(post_office.server, once=True).sent == 0
+
+
+def test_a_worker_puts_in_order_what_nobody_would_claim(postgres_url: str, post_office: Inbox) -> None:
+    with Outbox(postgres_url) as outbox:
+        strange = outbox.put(Message("ada@example.org", "bob@example.net", "One", "text"))
+        outbox.put(Message("ada@example.org", "kim@example.org", "Two", "text"))
+
+        async def damage() -> None:
+            await Query("UPDATE mw_delivery SET lane = 7 WHERE dest = 'example.net'", {})
+            await Query("UPDATE mw_delivery SET phase = 2, due_at = due_at + 90000000 WHERE dest = 'example.org'", {})
+
+        async def both() -> None:
+            worker = await begun(outbox.database, post_office.server, retries=SOON)
+            await mend(worker.desk, "default", 600.0, 7200.0)
+            done = await worker.run(once=True)
+            assert done.sent == 1
+
+        outbox.database.write(damage)
+        asyncio.run(both())
+        assert outbox.status(strange).deliveries[0].state.name == "held"
+        assert outbox.stats().counts["sent"] == 1

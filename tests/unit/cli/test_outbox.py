@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailwright import Inbox
+from mailwright import Inbox, Message
 from mailwright.outbox import Outbox
 from tests.unit.cli.running import PROGRAM, WHOLE, Command, Ran, program, surroundings, terminal
 from tests.unit.outbox_bounces.sent import complaint_on, put, report_on, send
@@ -225,6 +225,80 @@ def test_cancel_hold_release_retry_settle(run, outbox: Outbox) -> None:  # type:
     assert run("cancel", id, "--to", "nobody@example.org").code == 65
 
 
+def in_doubt(outbox: Outbox, id: str) -> None:
+    """A worker ended after its mark and before the result: what is held so may have been sent."""
+    store = outbox.database.store
+    rows = outbox.database.write(lambda: store.claim(bytes(16), "default", 1, {"example.org": 1}, -1.0))
+    assert outbox.database.write(lambda: store.mark_sending(bytes(16), rows))
+    outbox.database.write(lambda: store.claim(bytes(15) + b"2", "default", 1, {"example.org": 1}, 60.0))
+    assert outbox.status(id).deliveries[0].state.name == "held"
+
+
+def test_retry_of_what_is_held_says_why_and_what_would(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
+    id = outbox.put(Message("ada@example.org", BOB, "Order", "…"), in_doubt="hold")
+    in_doubt(outbox, id)
+    said = run("retry", id)
+    assert said.code == 0 and outbox.status(id).deliveries[0].state.name == "held"
+    assert f"{id}  {BOB}: held (In doubt" in said.out and "release" in said.out and "settle" in said.out
+    assert "0 recipients to be sent again." in said.out
+    (one,) = json.loads(run("retry", id, "--json").out)["remarks"]
+    assert (one["id"], one["address"], one["state"]) == (id, BOB, "held") and "settle" in one["remark"]
+    shown = run("show", id).out
+    assert f"mailwright outbox release {id}" in shown and f"settle {id} --as" in shown and " --to " not in shown
+    assert f"{BOB}: it may have been sent before" in run("cancel", id).out
+    assert outbox.status(id).deliveries[0].state.name == "unknown"
+
+
+def test_retry_tells_of_the_held_ones_beside_the_others(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
+    id = put(outbox, BOB, "grace@example.net")
+    run("hold", id, "--to", BOB)
+    run("cancel", id, "--to", "grace@example.net")
+    said = run("retry", id).out
+    assert f"{BOB}: held (Held by request.)" in said and "grace" not in said and "1 recipient to be sent again." in said
+    assert f"release {id} --to {BOB}" in run("show", id).out
+
+
+def test_each_command_says_why_it_did_nothing(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
+    sent = put(outbox, BOB)
+    send(outbox)
+    waiting = put(outbox, BOB)
+    assert "the next server took it" in run("retry", sent).out
+    assert "the next server took it" in run("cancel", sent).out
+    assert "it is queued, due now" in run("retry", waiting).out
+    assert "not held, but queued" in run("release", waiting).out
+    assert "not held, but sent" in run("settle", sent, "--as", "sent").out
+    assert "1 recipient held." in run("hold", waiting).out and "held already" in run("hold", waiting).out
+    assert "1 recipient taken back." in run("cancel", waiting).out
+    assert "it has ended: cancelled" in run("cancel", waiting).out
+    outbox.suppress(BOB, "asked us to")
+    assert "suppress remove" in run("retry", waiting).out
+    many = [put(outbox, "eve@example.com") for _ in range(23)]
+    said = run("release", "-", stdin="\n".join(many).encode()).out
+    assert said.count("\n") == 22 and "… and 3 more" in said
+
+
+def test_what_a_worker_has_is_told_with_its_host(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
+    from mailwright.outbox.asking import Query
+
+    id = put(outbox, BOB)
+    store, worker = outbox.database.store, bytes(15) + b"\x07"
+    outbox.database.write(lambda: store.claim(worker, "default", 1, {"example.org": 1}, 60.0))
+    assert "worker 00000000-0000-0000-0000-000000000007" in run("show", id).out  # nobody knows where it runs
+    given = {"worker": worker, "host": "mail-1", "version": "0"}
+
+    async def seen() -> None:
+        await Query(store.sql["seen_worker"], given)
+
+    outbox.database.write(seen)
+    assert "worker 00000000-0000-0000-0000-000000000007 on mail-1" in run("show", id).out
+    (one,) = outbox.find(state="leased")
+    assert (one.worker, one.host) == ("00000000-0000-0000-0000-000000000007", "mail-1")
+    assert "000007 on mail-1 has it just now" in run("retry", id).out
+    said = run("cancel", id).out
+    assert "000007 on mail-1 has it: stopped unless" in said and "1 recipient taken back." in said
+    assert "to be taken back" in run("show", id).out
+
+
 def test_ids_come_from_standard_input(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
     ids = [put(outbox, BOB) for _ in range(3)]
     listed = run("list", "--ids").out
@@ -315,6 +389,16 @@ def test_bounces_from_an_mbox_and_from_a_pipe(run, outbox: Outbox, tmp_path: Pat
     assert [event.kind for event in outbox.status(ids[0]).events] == ["bounced", "complained"]
 
 
+def test_a_report_on_a_name_that_may_be_guessed_is_told_as_such(run, outbox: Outbox, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    put(outbox, BOB, message_id="<order-43@example.org>")
+    send(outbox)
+    (tmp_path / "one.eml").write_bytes(report_on(BOB, message_id="<order-43@example.org>"))
+    said = run("bounces", str(tmp_path / "one.eml")).out
+    assert "nothing follows" in said and "0 addresses suppressed" in said
+    (line,) = run("bounces", "--json", str(tmp_path / "one.eml")).out.splitlines()
+    assert json.loads(line)["sure"] is False and not list(outbox.suppressions())
+
+
 def test_an_mbox_of_any_size_takes_the_memory_of_one_message(tmp_path: Path) -> None:
     import tracemalloc
 
@@ -403,6 +487,17 @@ def test_work_finds_the_server_of_the_settings(run, outbox: Outbox) -> None:  # 
     put(outbox, BOB)
     ran = run("work", "--once")
     assert ran.code == 78 and "No mail server is configured" in ran.err
+
+
+def test_an_account_without_a_server_stops_no_other(run, outbox: Outbox) -> None:  # type: ignore[no-untyped-def]
+    with Inbox(tls=False) as inbox:
+        outbox.put(Message("ada@example.org", BOB, "News", "…"), account="a-first-one")
+        assert run("work", "--once", MAILWRIGHT_URL=server_of(inbox)).code == 78  # there is none for any
+        put(outbox, BOB)
+        ran = run("work", "--once", MAILWRIGHT_URL=server_of(inbox))
+        assert ran.code == 0 and "paused account=a-first-one" in ran.out, ran
+        assert len(inbox.messages) == 1
+    assert outbox.stats().counts["queued"] == 1
 
 
 def test_sigterm_ends_it_cleanly(path: Path, outbox: Outbox) -> None:

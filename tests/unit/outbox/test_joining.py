@@ -306,6 +306,17 @@ def test_aiosqlite(outbox: Outbox, place: Path) -> None:
     assert total(outbox) == 3
 
 
+def test_a_closed_connection_of_aiosqlite_is_an_error_of_ours(outbox: Outbox, place: Path) -> None:
+    async def main() -> None:
+        connection = await aiosqlite.connect(place)
+        await connection.close()
+        async with AsyncOutbox(place) as tray:
+            with pytest.raises(OutboxUnavailable, match="connection given can't be used"):
+                await tray.put(message(), connection=connection)
+
+    asyncio.run(main())
+
+
 # Django
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mailwright.outbox import Outbox
 from mailwright.outbox.bounces import Rules, mark_of
-from mailwright.outbox.ids import id_of
+from mailwright.outbox.ids import id_of, text_of
 from tests.unit.outbox_bounces.sent import WORKER, complaint_on, put, report_on, send
 
 OWN = "<news.17@example.org>"
@@ -43,10 +43,11 @@ def test_a_report_is_joined_by_what_it_brings_back(outbox: Outbox, way: str) -> 
     if way == "verp":
         assert status.sender == f"bounces+{mark_of(id_of(id))}@example.org"
     (heard,) = outbox.hear(report_on("grace@example.net", **facts))
-    assert (heard.id, heard.n, heard.new, heard.suppressed) == (id_of(id), 0, True, True)
+    sure = way not in ("message-id", "own envid")  # what its author named, others may guess
+    assert (heard.id, heard.n, heard.new, heard.sure, heard.suppressed) == (id_of(id), 0, True, sure, sure)
     assert heard.by == way.split()[-1]
     assert kinds(outbox, id) == [(0, "grace@example.net", "bounced")]
-    assert list(listed(outbox)) == ["grace@example.net"]
+    assert list(listed(outbox)) == ["grace@example.net"] * sure
 
 
 def test_an_outcome_is_never_rewritten(outbox: Outbox) -> None:
@@ -251,6 +252,62 @@ def test_behind_a_forwarding_the_path_tells(outbox: Outbox) -> None:
     (heard,) = outbox.hear(report_on("grace@elsewhere.example", to=outbox.status(id).sender))
     assert heard.address == "grace@example.net" and heard.by == "verp"
     assert listed(outbox) == {}  # it is the other address that does not exist
+
+
+# What anybody may guess
+
+
+def guessed(outbox: Outbox, way: str, to: str) -> dict[str, str]:
+    """A message to `to` with a name that its author gave it, and what a forged report says to be about it."""
+    from mailwright import Message
+    from mailwright.options import DSN
+
+    if way == "envid":
+        outbox.put(Message("ada@example.org", to, "Order", "…", dsn=DSN(envid="order-43")))
+        return {"envelope_id": "order-43"}
+    put(outbox, to, message_id=OWN)
+    return {"message_id": OWN}
+
+
+@pytest.mark.parametrize("way", ["envid", "message-id"])
+def test_a_name_that_its_author_gave_suppresses_nobody(outbox: Outbox, way: str) -> None:
+    put(outbox, "mallory@example.com", message_id=OWN)  # who got the same Message-ID, and so knows it
+    named = guessed(outbox, way, "grace@example.net")
+    send(outbox)
+    (heard,) = outbox.hear(report_on("grace@example.net", **named))
+    assert (heard.address, heard.by, heard.new, heard.sure) == ("grace@example.net", way, True, False)
+    assert kinds(outbox, text_of(heard.id or b"")) == [(0, "grace@example.net", "bounced")]
+    if way == "message-id":
+        (heard,) = outbox.hear(complaint_on("grace@example.net", OWN))
+        assert heard.new and not heard.suppressed
+    assert listed(outbox) == {}
+
+
+@pytest.mark.parametrize("way", ["envid", "message-id"])
+def test_what_is_guessed_does_not_count_as_a_soft_bounce_either(outbox: Outbox, way: str) -> None:
+    full = {"status": "5.2.2", "diagnostic": "552 5.2.2 mailbox full"}
+    for number in range(3):
+        named = guessed(outbox, way, "grace@example.net")
+        send(outbox)
+        outbox.hear(report_on("grace@example.net", own_id=f"<forged.{number}@x>", **named, **full))
+    mine = put(outbox, "grace@example.net")
+    send(outbox)
+    (heard,) = outbox.hear(report_on("grace@example.net", envelope_id=mine, own_id="<true@x>", **full))
+    assert heard.new and heard.sure and not heard.suppressed
+    assert listed(outbox) == {}
+
+
+def test_guesses_without_end_keep_no_true_report_from_being_heard(outbox: Outbox) -> None:
+    from mailwright.outbox.bounces.recording import EVENTS_LIMIT
+
+    id = put(outbox, "grace@example.net", message_id=OWN)
+    send(outbox)
+    for number in range(EVENTS_LIMIT + 1):
+        outbox.hear(report_on("grace@example.net", message_id=OWN, action="delayed", own_id=f"<forged.{number}@x>"))
+    assert len(outbox.status(id).events) == EVENTS_LIMIT
+    sender = f"bounces+{mark_of(id_of(id))}@example.org"
+    (heard,) = outbox.hear(report_on("grace@example.net", to=sender, own_id="<true@x>"))
+    assert heard.new and heard.suppressed
 
 
 # The list

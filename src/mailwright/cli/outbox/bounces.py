@@ -90,7 +90,7 @@ def _tell(one: Heard) -> None:
     from mailwright.outbox.ids import text_of
 
     assert one.id is not None
-    mark = " (suppressed)" if one.suppressed else ""
+    mark = " (suppressed)" if one.suppressed else "" if one.sure else " (named by what may be guessed: nothing follows)"
     tell(f"{text_of(one.id)}  {one.report.kind:10} {visible(one.address, 254)}{mark}  {one.report.diagnostic}".rstrip())
 
 

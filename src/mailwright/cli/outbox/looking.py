@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from mailwright.cli.outbox.advising import way_on, who_has
 from mailwright.cli.outbox.opening import ago, due, opened, past, plain, refuse, spoken, tell_json
 from mailwright.words.reply import visible
 
@@ -115,10 +116,14 @@ def _tell_status(status: Status, as_json: bool) -> None:
         ]
         facts += [due(one.due)] if one.due is not None else []
         facts += [_time(one.ended)] if one.ended is not None else []
+        facts += [who_has(one)] if one.worker else []
+        facts += [f"{one.deaths} worker{'s' * (one.deaths != 1)} ended while they had it"] if one.deaths else []
         facts += ["to be taken back"] if one.cancelled else []
         lines.append("  " + ", ".join(facts))
         if one.text:
             lines.append(f"  {visible(one.text, 500)}")
+        if one.state.name == "held":
+            lines.append(f"  {way_on(one, len(status.deliveries) > 1)}")
     if status.events:
         lines += [
             "",
@@ -129,6 +134,11 @@ def _tell_status(status: Status, as_json: bool) -> None:
 
 def _time(when: object) -> str:
     return when.astimezone().isoformat(" ", "seconds") if when is not None else "-"  # type: ignore[attr-defined]
+
+
+def _rate(number: float) -> str:
+    """So many a second, over the last five minutes."""
+    return "-" if not number else f"{number:.2g}" if number < 10 else f"{number:,.0f}"
 
 
 def _tell_stats(stats: Stats, as_json: bool) -> None:
@@ -146,10 +156,12 @@ def _tell_stats(stats: Stats, as_json: bool) -> None:
             f"last {spoken(one.seconds):7} {one.sent:,} sent ({one.rate:,.1f}/s{median}), {one.failed:,} failed"
         )
     if stats.waiting:
-        lines += ["", f"{'waiting for':32} {'open':>9} {'due':>9} {'later':>9} {'held':>9}"]
+        heads = f"{'open':>9} {'due':>9} {'later':>9} {'held':>9} {'oldest':>8} {'sent/s':>7} {'failed/s':>8}"
+        lines += ["", f"{'waiting for':32} {heads}"]
         for w in stats.waiting[:20]:
             name = visible(w.destination + (f" via {w.account}" if w.account != "default" else ""), 32)
-            lines.append(f"{name:32} {w.open:>9,} {w.due:>9,} {w.later:>9,} {w.held:>9,}")
+            counts = f"{w.open:>9,} {w.due:>9,} {w.later:>9,} {w.held:>9,}"
+            lines.append(f"{name:32} {counts} {spoken(w.oldest):>8} {_rate(w.rate):>7} {_rate(w.failures):>8}")
     for s in stats.slowed:
         place = visible(f"{s.account}/{s.destination}" if s.destination else f"account {s.account}", 100)
         if s.until is not None:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 
 INTERVAL = 0.2  # seconds between two drawings
-_LOUD = ("paused", "dead", "slow", "resumed", "database", "clock", "fenced", "stopping")
+_LOUD = ("paused", "dead", "slow", "resumed", "database", "clock", "fenced", "unserved", "stopping")
+_SERIOUS = ("paused", "database", "dead", "fenced", "unserved")  # what --quiet leaves
 _TOLD_STATES = ("failed", "expired", "held", "suppressed")
 
 
@@ -132,7 +133,7 @@ class _Lines:
     def show(self, event: Event) -> None:
         from mailwright.cli import tell
 
-        if self._quiet and event.kind not in ("paused", "database", "dead", "fenced"):
+        if self._quiet and event.kind not in _SERIOUS:
             return
         from datetime import UTC, datetime
 

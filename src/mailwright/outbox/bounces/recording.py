@@ -2,8 +2,11 @@
 
 A report is mail that anybody may have written. It counts only when it names a message that was sent, by its mark, its
 ENVID or its Message-ID, and a recipient of that message; nothing it says is taken for a proof of who says it. Who got
-the message knows as much, and so a report about a message with several recipients is recorded, but puts nobody on the
-suppression list: one of them could silence another. Nothing rewrites the outcome of a delivery.
+the message knows as much, so a report about a message with several recipients is recorded, but puts nobody on the
+suppression list: one of them could silence another. A name that the message's author chose, such as ``order-43``, may
+be that of several messages, and a stranger may guess it: what is joined by that alone is recorded, and nothing follows.
+Only the outbox's own id has 62 random bits, which nobody knows but who got the message. Nothing rewrites the outcome of
+a delivery.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ if TYPE_CHECKING:
     from mailwright.outbox.bounces.report import Report
     from mailwright.outbox.store import Store
 
+    Candidate = tuple[str, bytes, bool]  # joined by what, the message's id, and whether that is sure
+
 DAY = 86400.0  # seconds
 EVENTS_LIMIT = 500  # of one message: who got it could write reports without end
+NAMED = "named "  # begins the source of an event that was joined by nothing but a name that somebody may guess
 
 
 @value
@@ -41,8 +47,10 @@ class Rules:
 @value
 class Heard:
     """What became of a report. `id` and `n` are the message (16 octets) and the recipient that it was joined to, `by`
-    ``verp``, ``envid`` or ``message-id``; `id` is `None` when it belongs to nothing that was sent from here. `new`:
-    it was not recorded before. `suppressed`: it put `address` on the suppression list.
+    ``verp``, ``envid`` or ``message-id``; `id` is `None` when it belongs to nothing that was sent from here. `sure`:
+    joined by the outbox's own id, which nobody can guess, and not by an ENVID or Message-ID that the author gave; only
+    then anything follows from it. `new`: it was not recorded before. `suppressed`: it put `address` on the suppression
+    list.
     """
 
     report: Report
@@ -52,6 +60,7 @@ class Heard:
     by: str = ""
     new: bool = False
     suppressed: bool = False
+    sure: bool = False
 
 
 def name_of(octets: bytes) -> str:
@@ -74,23 +83,24 @@ class _Lookups:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._candidates: dict[tuple[str, str, str], list[tuple[str, bytes]]] = {}
+        self._candidates: dict[tuple[str, str, str], list[Candidate]] = {}
         self._rows: dict[bytes, list[tuple[Any, ...]]] = {}
-        self._heard: dict[bytes, int] = {}
+        self._heard: dict[tuple[bytes, bool], int] = {}
 
-    async def candidates(self, report: Report) -> list[tuple[str, bytes]]:
+    async def candidates(self, report: Report) -> list[Candidate]:
         """The messages that a report may be about, the surest first."""
         key = (report.verp, report.envelope_id, report.message_id)
         if key not in self._candidates:
             self._candidates[key] = await _candidates(self.store, report)
         return self._candidates[key]
 
-    async def heard_of(self, id: bytes) -> int:
-        """How many reports there are about a message, with those of this one."""
-        if id not in self._heard:
-            ((self._heard[id],),) = await Query(self.store.sql["heard_of"], {"id": id})
-        self._heard[id] += 1
-        return self._heard[id] - 1
+    async def heard_of(self, id: bytes, sure: bool) -> int:
+        """How many reports there are about a message. Guesses do not count against those that are sure."""
+        if (id, sure) not in self._heard:
+            ((every, named),) = await Query(self.store.sql["heard_of"], {"id": id})
+            self._heard[id, sure] = every - named if sure else every
+        self._heard[id, sure] += 1
+        return self._heard[id, sure] - 1
 
     async def rows(self, id: bytes) -> list[tuple[Any, ...]]:
         """The recipients of a message."""
@@ -100,7 +110,8 @@ class _Lookups:
 
 
 async def _record(lookups: _Lookups, name: str, report: Report, rules: Rules) -> Heard:
-    for by, id in await lookups.candidates(report):
+    for candidate in await lookups.candidates(report):
+        by, id, sure = candidate
         rows = await lookups.rows(id)
         found = _recipient(rows, report, by)
         if found is not None:
@@ -108,32 +119,34 @@ async def _record(lookups: _Lookups, name: str, report: Report, rules: Rules) ->
             break
     else:
         return Heard(report)
-    if await lookups.heard_of(id) >= EVENTS_LIMIT:
-        return Heard(report, id, n, address, by)
+    if await lookups.heard_of(id, sure) >= EVENTS_LIMIT:
+        return Heard(report, id, n, address, by, sure=sure)
     # With the recipient in it, so that a report that bears another's Message-ID can't keep that from being read.
     source = sha256(b"\0".join([name.encode(), id, str(n).encode(), report.kind.encode()])).hexdigest()
+    source = source if sure else NAMED + source
     event = {"source": source, "id": id, "n": n, "address": address, "kind": report.kind, "detail": _detail(report)}
     if not await Query(lookups.store.sql["hear"], event):
-        return Heard(report, id, n, address, by)
-    suppressed = len(rows) == 1 and await _suppressed(lookups.store, report, address, exact, rules)
-    return Heard(report, id, n, address, by, True, suppressed)
+        return Heard(report, id, n, address, by, sure=sure)
+    suppressed = sure and len(rows) == 1 and await _suppressed(lookups.store, report, address, exact, rules)
+    return Heard(report, id, n, address, by, True, suppressed, sure)
 
 
-async def _candidates(store: Store, report: Report) -> list[tuple[str, bytes]]:
-    found: list[tuple[str, bytes | None]] = [
-        ("verp", id_of_mark(report.verp)),
-        ("envid", id_of_words(report.envelope_id)),
-        ("message-id", id_of_words(report.message_id)),
-    ]
-    if report.envelope_id and found[1][1] is None:
+async def _candidates(store: Store, report: Report) -> list[Candidate]:
+    own = {
+        "verp": id_of_mark(report.verp),
+        "envid": id_of_words(report.envelope_id),
+        "message-id": id_of_words(report.message_id),
+    }
+    found = [(by, id, True) for by, id in own.items() if id is not None]
+    if report.envelope_id and own["envid"] is None:
         from json import dumps
 
         given = {"envid": f'"envid": {dumps(report.envelope_id)}'}
-        found += [("envid", id) for id in _newest_first(await Query(store.sql["ids_of_envid"], given))]
+        found += [("envid", id, False) for id in _newest_first(await Query(store.sql["ids_of_envid"], given))]
     if report.message_id:
         given = {"message_id": report.message_id}
-        found += [("message-id", id) for id in _newest_first(await Query(store.sql["ids_named"], given))]
-    return [(by, id) for by, id in found if id is not None]
+        found += [("message-id", id, False) for id in _newest_first(await Query(store.sql["ids_named"], given))]
+    return found
 
 
 def _newest_first(rows: list[tuple[Any, ...]]) -> list[bytes]:

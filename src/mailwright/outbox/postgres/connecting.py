@@ -63,7 +63,10 @@ def address(url: str) -> Address:
 
     Raises `ConfigError`.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _unreadable() from None
     # As libpq reads them: a plus is a plus.
     pairs = [pair.partition("=") for pair in parts.query.split("&") if pair]
     given = [(unquote(name), unquote(text)) for name, _, text in pairs]
@@ -79,14 +82,17 @@ def address(url: str) -> Address:
     dsn = urlunsplit(parts._replace(query=urlencode(rest, quote_via=quote)))
     try:
         named = conninfo_to_dict(dsn)
-    except psycopg.ProgrammingError as problem:
-        # Its text may repeat the URL with the password in it.
-        raise ConfigError(
-            "The URL of the database can't be read.", "Write postgresql://user@host:5432/name."
-        ) from problem
+    except (psycopg.ProgrammingError, ValueError):
+        raise _unreadable() from None
     where = visible(str(named.get("host") or named.get("hostaddr") or "localhost"), 80)
     port = f":{named['port']}" if named.get("port") else ""
     return Address(dsn, f"postgresql://{where}{port}/{visible(str(named.get('dbname', '')), 60)}", prepare)
+
+
+def _unreadable() -> ConfigError:
+    """The error for a URL that is none; without what was raised, whose text may repeat it with the password in it."""
+    how = "Write postgresql://user@host:5432/name; in a password [ is %5B, ] is %5D, / is %2F, @ is %40 and % is %25."
+    return ConfigError("The URL of the database can't be read.", how)
 
 
 def plans(how: str, before: str = "") -> bytes:

@@ -18,6 +18,7 @@ from mailwright.outbox.postgres.connecting import connect_to_listen
 from mailwright.outbox.postgres.engine import AsyncPostgresDatabase
 from mailwright.outbox.postgres.meanings import unavailable
 from mailwright.outbox.postgres.session import PostgresSession
+from mailwright.outbox.store import damaged_piece
 from mailwright.outbox.work.settling import Replaced
 
 TYPE_CHECKING = False
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mailwright.outbox.postgres.engine import PostgresDatabase
     from mailwright.outbox.rows import Claimed
     from mailwright.steps import Plan
+    from mailwright.words.errors import OutboxUnavailable
 
     T = TypeVar("T")
 
@@ -60,6 +62,7 @@ class PostgresDesk:
         self.place = self._database.place
         self._ear = Ear(self._database)
         self._reader: psycopg.Connection[Any] | None = None
+        self.trouble: Callable[[OutboxUnavailable], object] | None = None  # nobody waits for a lock here
 
     async def write(self, make: Callable[[], Plan[T]]) -> T:
         """One durable transaction. Raises `OutboxUnavailable`."""
@@ -67,6 +70,10 @@ class PostgresDesk:
 
     async def read(self, make: Callable[[], Plan[T]]) -> T:
         """One look at what is committed; several statements may see different things. Raises `OutboxUnavailable`."""
+        return await self._database.look(make)
+
+    async def survey(self, make: Callable[[], Plan[T]]) -> T:
+        """A look that may take long: here it holds up nobody either."""
         return await self._database.look(make)
 
     async def pieces(self, row: Claimed) -> Callable[[int], bytes]:
@@ -84,6 +91,8 @@ class PostgresDesk:
         def piece(place: int) -> bytes:
             try:
                 return perform(self.store.chunk(row.id, place), session)
+            except (psycopg.errors.DataCorrupted, psycopg.errors.IndexCorrupted) as problem:
+                raise damaged_piece(place, problem) from problem
             except psycopg.Error as problem:
                 raise unavailable(problem, self.place) from problem
 

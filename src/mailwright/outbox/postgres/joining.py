@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import psycopg
-from psycopg.pq import TransactionStatus
+from contextlib import suppress
 
-from mailwright.outbox.asking import Query, perform, perform_async
+import psycopg
+from psycopg.pq import PipelineStatus, TransactionStatus
+
+from mailwright.outbox.asking import Query, perform, perform_async, uninterrupted
 from mailwright.outbox.joining import as_savepoint, as_transaction, other_database, other_driver
 from mailwright.outbox.postgres.connecting import check_durable
-from mailwright.outbox.postgres.meanings import unavailable
+from mailwright.outbox.postgres.meanings import read_only_place, unavailable
 from mailwright.outbox.postgres.session import AsyncPostgresSession, PostgresSession
 from mailwright.words.errors import OutboxUnavailable
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 TABLE = "SELECT to_regclass('mw_meta') IS NOT NULL"
-WHOSE = """SELECT value, current_setting('fsync'), current_setting('full_page_writes'),
-current_setting('synchronous_commit') FROM mw_meta WHERE name = 'identity'"""
+WHOSE = """SELECT value, pg_is_in_recovery(), current_setting('transaction_read_only'), current_setting('fsync'),
+current_setting('full_page_writes'), current_setting('synchronous_commit') FROM mw_meta WHERE name = 'identity'"""
 
 
 def perform_joined(
@@ -38,8 +40,11 @@ def perform_joined(
         session = PostgresSession(connection)
         return perform(_part(connection, database, make), session)
     except BaseException as problem:
-        if begins and not connection.closed:
-            connection.rollback()
+        with suppress(psycopg.Error):
+            if _stuck(connection):
+                connection.close()
+            elif begins and not connection.closed:
+                connection.rollback()
         if isinstance(problem, psycopg.Error):
             raise _unavailable(problem, database.place) from problem
         raise
@@ -55,9 +60,14 @@ async def perform_joined_async(
     try:
         session = AsyncPostgresSession(connection)
         return await perform_async(_part(connection, database, make), session)
+    except GeneratorExit:
+        raise
     except BaseException as problem:
-        if begins and not connection.closed:
-            await connection.rollback()
+        with suppress(psycopg.Error):
+            if _stuck(connection):
+                await uninterrupted(connection.close())
+            elif begins and not connection.closed:
+                await uninterrupted(connection.rollback())
         if isinstance(problem, psycopg.Error):
             raise _unavailable(problem, database.place) from problem
         raise
@@ -65,7 +75,15 @@ async def perform_joined_async(
 
 def _begins(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
     """Whether psycopg will begin a transaction with the first statement, which the application then commits."""
+    if not connection.closed and connection.pgconn.pipeline_status != PipelineStatus.OFF:
+        what = "The connection given is in pipeline mode, in which nothing is answered before the pipeline ends."
+        raise OutboxUnavailable(what, "Put before or after the block of connection.pipeline().")
     return not connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE
+
+
+def _stuck(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    """Whether it was interrupted so that psycopg left its statement running: it is good for nothing any more."""
+    return bool(connection.info.transaction_status == TransactionStatus.ACTIVE)
 
 
 async def _part(connection: Any, database: PostgresDatabase | AsyncPostgresDatabase, make: Callable[[], Plan[T]]) -> T:
@@ -73,8 +91,14 @@ async def _part(connection: Any, database: PostgresDatabase | AsyncPostgresDatab
     whose = await Query(WHOSE, {}) if (await Query(TABLE, {}))[0][0] else []
     if not whose or whose[0][0] != database.identity:
         raise other_database(database.place)
+    replica, read_only, *settings = whose[0][1:]
+    if replica:
+        raise read_only_place(database.place)
+    if read_only == "on":
+        what = "The transaction given is READ ONLY, so nothing can be put in it."
+        raise OutboxUnavailable(what, "Begin it READ WRITE; look also at read_only of the connection.")
     if database.durable:
-        check_durable("the connection given", *whose[0][1:])
+        check_durable("the connection given", *settings)
     if connection.info.transaction_status == TransactionStatus.IDLE:  # and so in autocommit
         return await as_transaction(make, "BEGIN", commit=True)
     return await as_savepoint(make)

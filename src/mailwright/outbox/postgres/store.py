@@ -11,7 +11,7 @@ from mailwright.outbox.putting import names_of
 from mailwright.outbox.rows import NEVER
 from mailwright.outbox.statements import POSTGRES
 from mailwright.outbox.states import HELD
-from mailwright.outbox.store import HEAD, Store, _claimed, _first, pieces_of
+from mailwright.outbox.store import HEAD, Store, _first, pieces_of
 from mailwright.words.errors import MessageError
 
 TYPE_CHECKING = False
@@ -85,7 +85,12 @@ class PostgresStore(Store):
             return []
         ids = Octets.alike([*{row[0]: None for row in rows}])
         messages = {message[0]: message for message in await Query(self.sql["messages"], {"ids": ids})}
-        return [_claimed(row, messages[row[0]]) for row in rows]
+        return await self._read(rows, messages)
+
+    async def cancelled(self, ids: Sequence[bytes]) -> set[tuple[bytes, int]]:
+        """See `Store.cancelled`."""
+        rows = await Query(self.sql["cancelled"], {"ids": Octets.alike(ids)})
+        return {(bytes(id), n) for id, n in rows}
 
     async def mark_sending(self, worker: bytes, rows: Iterable[Claimed]) -> bool:
         """Mark rows, before the last octet of their content leaves. False when one of them is not this worker's any

@@ -37,6 +37,9 @@ SELECT account FROM mw_delivery WHERE account > :after ORDER BY account LIMIT 1;
 -- name: next_due
 SELECT min(due_at) FROM mw_delivery WHERE account = :account AND lane = :lane AND dest = :dest;
 
+-- name: cancelled
+SELECT n FROM mw_delivery WHERE message_id = :id AND cancelled = 1;
+
 -- name: mark_sending
 -- Durable before the last octet leaves. No row: the lease is lost, or somebody took the message back.
 UPDATE mw_delivery SET phase = 3
@@ -78,10 +81,10 @@ FROM mw_message WHERE id = :id;
 
 -- name: status_deliveries
 SELECT message_id, n, rcpt, account, lane, dest, phase AS state, hold, cancelled, attempts, deaths, due_at, first_tried,
-  last_code, last_text, NULL AS at
+  last_code, last_text, NULL AS at, lease_by, (SELECT w.host FROM mw_worker w WHERE w.id = lease_by) AS host
 FROM mw_delivery WHERE message_id = :id
 UNION ALL
-SELECT message_id, n, rcpt, account, lane, dest, state, hold, 0, attempts, 0, NULL, first_tried, code, text, at
+SELECT message_id, n, rcpt, account, lane, dest, state, hold, 0, attempts, 0, NULL, first_tried, code, text, at, NULL, NULL
 FROM mw_outcome WHERE message_id = :id ORDER BY n;
 
 -- name: status_events
@@ -131,18 +134,39 @@ WHERE mw_destination.until < excluded.until;
 INSERT INTO mw_destination (account, dest, pace) VALUES (:account, :dest, :pace)
 ON CONFLICT (account, dest) DO UPDATE SET pace = excluded.pace;
 
--- name: repair_leases
--- After the clock was set back: a lease, or a wait for the next try, that ends later than any could.
-UPDATE mw_delivery SET due_at = {now}
-WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {now} + :lease AND due_at < {never}
-  AND (phase IN (2, 3) OR (phase = 1 AND due_at > {now} + :wait));
+-- name: set_aside
+-- What can't be read when it is claimed.
+UPDATE mw_delivery SET phase = 4, due_at = {never}, lease_by = NULL, last_code = 0, last_text = :reason
+WHERE message_id = :id AND n = :n;
 
--- name: repair_queued
--- What was put for at once, by a clock that was ahead of this one.
-UPDATE mw_delivery SET due_at = {now}
-WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {now} AND due_at < {never} AND phase = 0
-  AND EXISTS (SELECT 1 FROM mw_message m
-    WHERE m.id = mw_delivery.message_id AND m.created_at > {now} AND mw_delivery.due_at < m.created_at + 5000);
+-- name: overlong
+-- After the clock was set back: a lease, or a wait for the next try, that ends later than any could; and what was put
+-- for at once, by a clock that was ahead of this one. Only looked for, since that may take long where much is waiting.
+SELECT message_id, n, due_at FROM mw_delivery
+WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {now} AND due_at < {never}
+  AND ((phase IN (2, 3) AND due_at > {now} + :lease) OR (phase = 1 AND due_at > {now} + :wait)
+    OR (phase = 0 AND EXISTS (SELECT 1 FROM mw_message m
+      WHERE m.id = mw_delivery.message_id AND m.created_at > {now} AND mw_delivery.due_at < m.created_at + 5000)))
+LIMIT :most;
+
+-- name: make_due
+UPDATE mw_delivery SET due_at = {now} WHERE message_id = :id AND n = :n AND due_at = :due AND phase <> 4;
+
+-- name: out_of_lanes
+SELECT 1 FROM mw_delivery WHERE account = :account AND (lane < 0 OR lane > 2) LIMIT 1;
+
+-- name: out_of_time
+SELECT 1 FROM mw_delivery WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {never} LIMIT 1;
+
+-- name: no_lane
+-- There is none of this number, so that nobody would ever claim it.
+UPDATE mw_delivery SET phase = 4, due_at = {never}, lease_by = NULL, lane = 1, last_code = 0, last_text = :reason
+WHERE account = :account AND (lane < 0 OR lane > 2);
+
+-- name: no_time
+-- Later than `never` is no number, or one that nobody put there.
+UPDATE mw_delivery SET phase = 4, due_at = {never}, lease_by = NULL, last_code = 0, last_text = :reason
+WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {never};
 
 -- name: seen_worker
 INSERT INTO mw_worker (id, host, version, seen_at) VALUES (:worker, :host, :version, {now})
@@ -181,20 +205,22 @@ INSERT INTO mw_event (source, message_id, n, rcpt, kind, at, detail)
 VALUES (:source, :id, :n, :address, :kind, {now}, :detail) ON CONFLICT (source) DO NOTHING RETURNING source;
 
 -- name: bounced_since
--- Messages, not reports; and only those with one recipient, for of others anybody who got them may speak.
+-- Messages, not reports; and only those with one recipient, for of others anybody who got them may speak. What was
+-- joined by a name that may be guessed does not count (NAMED in bounces/recording.py).
 SELECT count(DISTINCT e.message_id) FROM mw_event e
-WHERE e.rcpt = :address AND e.kind = 'bounced' AND e.at > {now} - :span
+WHERE e.rcpt = :address AND e.kind = 'bounced' AND e.at > {now} - :span AND substr(e.source, 1, 6) <> 'named '
   AND NOT EXISTS (SELECT 1 FROM mw_delivery d WHERE d.message_id = e.message_id AND d.n = 1)
   AND NOT EXISTS (SELECT 1 FROM mw_outcome o WHERE o.message_id = e.message_id AND o.n = 1);
 
 -- name: heard_of
-SELECT count(*) FROM mw_event WHERE message_id = :id;
+SELECT count(*), coalesce(sum(CASE WHEN substr(source, 1, 6) = 'named ' THEN 1 ELSE 0 END), 0)
+FROM mw_event WHERE message_id = :id;
 
 -- name: take_back
 -- What waits is ended; what a worker has is marked by `mark_cancelled`, and the worker looks before the last octet.
 DELETE FROM mw_delivery
 WHERE message_id = :id AND (:n < 0 OR n = :n) AND phase IN (0, 1, 4)
-RETURNING message_id, n, rcpt, account, lane, dest, hold, claims, attempts, first_tried, last_code, last_text;
+RETURNING message_id, n, rcpt, account, lane, dest, hold, claims, attempts, first_tried, last_code, last_text, phase;
 
 -- name: mark_cancelled
 UPDATE mw_delivery SET cancelled = 1 WHERE message_id = :id AND (:n < 0 OR n = :n) AND phase IN (2, 3);
@@ -264,10 +290,18 @@ SELECT o.at - m.created_at FROM mw_outcome o JOIN mw_message m ON m.id = o.messa
 WHERE o.state = 10 AND o.at > {now} - :span ORDER BY o.at DESC LIMIT 1000;
 
 -- name: by_destination
--- All of it stands in the index. What a worker has is due when its lease ends.
+-- All of it stands in the index. What a worker has is due when its lease ends. The least id is that of the oldest, held
+-- ones left out; it begins with the milliseconds at which it was put.
 SELECT account, dest, count(*), sum(CASE WHEN due_at <= {now} THEN 1 ELSE 0 END),
-  sum(CASE WHEN due_at >= {never} THEN 1 ELSE 0 END)
+  sum(CASE WHEN due_at >= {never} THEN 1 ELSE 0 END), min(CASE WHEN due_at < {never} THEN hex(message_id) END)
 FROM mw_delivery GROUP BY account, lane, dest;
+
+-- name: newest_outcomes
+-- What ended lately, by destination: as much of the span as `most` rows reach back.
+SELECT account, dest, sum(CASE WHEN state = 10 THEN 1 ELSE 0 END), sum(CASE WHEN state = 11 THEN 1 ELSE 0 END), count(*),
+  {now} - min(at)
+FROM (SELECT account, dest, state, at FROM mw_outcome WHERE at > {now} - :span ORDER BY at DESC LIMIT :most) o
+GROUP BY account, dest;
 
 -- name: slowed
 SELECT account, dest, CASE WHEN until > {now} THEN until END, reason, pace, connections FROM mw_destination
@@ -313,13 +347,13 @@ WHERE (message_id, n) IN (
 
 -- name: find
 SELECT d.message_id, d.n, d.rcpt, d.account, d.lane, d.dest, d.state, d.hold, d.cancelled, d.attempts, d.deaths,
-  d.due_at, d.first_tried, d.code, d.text, d.at
+  d.due_at, d.first_tried, d.code, d.text, d.at, d.lease_by, (SELECT w.host FROM mw_worker w WHERE w.id = d.lease_by)
 FROM (
   SELECT message_id, n, rcpt, account, lane, dest, phase AS state, hold, cancelled, attempts, deaths, due_at,
-    first_tried, last_code AS code, last_text AS text, NULL AS at
+    first_tried, last_code AS code, last_text AS text, NULL AS at, lease_by
   FROM mw_delivery
   UNION ALL
-  SELECT message_id, n, rcpt, account, lane, dest, state, hold, 0, attempts, 0, NULL, first_tried, code, text, at
+  SELECT message_id, n, rcpt, account, lane, dest, state, hold, 0, attempts, 0, NULL, first_tried, code, text, at, NULL
   FROM mw_outcome) d
 JOIN mw_message m ON m.id = d.message_id
 WHERE {conditions}

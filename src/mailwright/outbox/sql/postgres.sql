@@ -67,7 +67,7 @@ SELECT dest FROM d WHERE dest IS NOT NULL LIMIT :most;
 
 -- name: claim
 -- A lease that ended without a result counts as its worker's death (`deaths`). Who was marked as sending may have been
--- sent: with hold it is set aside. So is what killed its worker the third time, when it was alone (see working.py).
+-- sent: with hold it is set aside. So is the suspect that killed its worker the third time (see posting.py).
 WITH c AS MATERIALIZED (
   SELECT x.place FROM unnest(:dests::text[], :budgets::int[]) AS w(dest, most)
   CROSS JOIN LATERAL (
@@ -91,6 +91,9 @@ FROM mw_message WHERE id = ANY(:ids::bytea[]);
 
 -- name: known
 SELECT id FROM mw_message WHERE id = ANY(:ids::bytea[]);
+
+-- name: cancelled
+SELECT message_id, n FROM mw_delivery WHERE message_id = ANY(:ids::bytea[]) AND cancelled = 1;
 
 -- name: mark_sending
 -- Durable before the last octet leaves. Fewer rows than asked: a lease is lost, or somebody took a message back.
@@ -135,3 +138,9 @@ SELECT id FROM mw_message WHERE message_id = :message_id AND position(encode(id,
 
 -- name: ids_of_envid
 SELECT id FROM mw_message WHERE dsn IS NOT NULL AND position(:envid in dsn) > 0 LIMIT 20;
+
+-- name: by_destination
+-- As SQLite's. Octets have no min() before version 18, and their digits have the same order.
+SELECT account, dest, count(*), sum(CASE WHEN due_at <= {now} THEN 1 ELSE 0 END),
+  sum(CASE WHEN due_at >= {never} THEN 1 ELSE 0 END), min(CASE WHEN due_at < {never} THEN encode(message_id, 'hex') END)
+FROM mw_delivery GROUP BY account, lane, dest;

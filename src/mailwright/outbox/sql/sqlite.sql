@@ -18,7 +18,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, {now});
 
 -- name: claim
 -- A lease that ended without a result counts as its worker's death (`deaths`). Who was marked as sending may have been
--- sent: with hold it is set aside. So is what killed its worker the third time, when it was alone (see working.py).
+-- sent: with hold it is set aside. So is the suspect that killed its worker the third time (see posting.py).
 UPDATE mw_delivery SET
   phase = CASE WHEN phase = 3 AND (hold = 1 OR deaths >= 2) THEN 4 ELSE 2 END,
   due_at = CASE WHEN phase = 3 AND (hold = 1 OR deaths >= 2) THEN {never} ELSE {now} + :lease END,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from time import monotonic
 
 from mailwright.outbox.asking import perform
 from mailwright.outbox.sqlite.engine import SqliteDatabase
 from mailwright.outbox.sqlite.session import BUSY, SqliteSession, code_of
+from mailwright.outbox.store import damaged_piece
 from mailwright.outbox.work.settling import Replaced
 from mailwright.words.errors import OutboxUnavailable
 
@@ -26,6 +28,9 @@ SHORTEST, LONGEST = 0.001, 0.05  # seconds between two tries at the lock
 POLL = 0.005  # seconds between two looks at whether somebody committed
 CALM = 120.0  # seconds without news after which it looks less often
 CALM_POLL = 0.02
+PATIENT = 5.0  # seconds that somebody else may hold the lock before it is told,
+REMIND = 60.0  # and again
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class SqliteDesk:
@@ -39,20 +44,31 @@ class SqliteDesk:
         self.place = database.place
         self._connection = database.connection()
         self._version = self._data_version()
+        self.trouble: Callable[[OutboxUnavailable], object] | None = None
+        self._told_until = 0.0
 
     async def write(self, make: Callable[[], Plan[T]]) -> T:
         """One durable transaction. For as long as another writer has the lock it is tried again and again, without
-        holding up the loop. Raises `OutboxUnavailable`.
+        holding up the loop, until it is cancelled; `trouble` is told when that takes long. Raises `OutboxUnavailable`.
         """
-        pause = SHORTEST
+        pause, begun = SHORTEST, monotonic()
         while True:
             try:
                 return self._transaction("BEGIN IMMEDIATE", make)
             except sqlite3.Error as problem:
                 if code_of(problem) not in BUSY:
                     raise self._database.failed(problem) from problem
+            self._tell_of_waiting(begun)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
+
+    def _tell_of_waiting(self, begun: float) -> None:
+        now = monotonic()
+        if self.trouble is None or now - begun < PATIENT or now < self._told_until:
+            return
+        self._told_until = now + REMIND
+        what = f"Somebody has held {self.place} locked for writing for {now - begun:.0f} seconds."
+        self.trouble(OutboxUnavailable(what, "Look for a transaction that is left open. What is known is kept."))
 
     async def read(self, make: Callable[[], Plan[T]]) -> T:
         """One view of what is committed. Raises `OutboxUnavailable`."""
@@ -61,7 +77,24 @@ class SqliteDesk:
         except sqlite3.Error as problem:
             raise self._database.failed(problem) from problem
 
+    async def survey(self, make: Callable[[], Plan[T]]) -> T:
+        """A look that may take long: in a thread, so that it holds up nobody. Raises `OutboxUnavailable`."""
+        return await asyncio.to_thread(self._database.read, make)
+
     def _transaction(self, begin: str, make: Callable[[], Plan[T]]) -> T:
+        try:
+            return self._attempt(begin, make)
+        except sqlite3.OperationalError as problem:
+            if getattr(problem, "sqlite_errorcode", None) or "decode" not in str(problem):
+                raise
+        # A text that is none stands in one of the rows: it comes as octets, and its row is set aside.
+        self._connection.text_factory = _lenient
+        try:
+            return self._attempt(begin, make)
+        finally:
+            self._connection.text_factory = str
+
+    def _attempt(self, begin: str, make: Callable[[], Plan[T]]) -> T:
         connection = self._connection
         connection.execute(begin)
         try:
@@ -74,14 +107,17 @@ class SqliteDesk:
         return result
 
     async def pieces(self, row: Claimed) -> Callable[[int], bytes]:
-        """What gives the pieces behind the head of a content, one at a time, when they are sent."""
+        """What gives the pieces behind the head of a content, one at a time, when they are sent. They raise
+        `MessageError` for one that can't be read, and `OutboxUnavailable`.
+        """
 
         def piece(place: int) -> bytes:
             try:
                 return perform(self.store.chunk(row.id, place), SqliteSession(self._connection))
             except sqlite3.Error as problem:
-                # In the middle of a transaction with the server: it ends as if the connection had broken.
-                raise ConnectionAbortedError(str(problem)) from problem
+                if code_of(problem) in DAMAGED:
+                    raise damaged_piece(place, problem) from problem
+                raise self._database.failed(problem) from problem
 
         return piece
 
@@ -121,3 +157,10 @@ class SqliteDesk:
         """Let go of it."""
         self._connection.close()
         self._database.close()
+
+
+def _lenient(octets: bytes) -> str | bytes:
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        return octets

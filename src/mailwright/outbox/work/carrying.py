@@ -45,13 +45,16 @@ class Held:
 
 class Consignment:
     """The rows of one message that go in one transaction, and the `mail`; all were claimed at once, and `held` is the
-    first of them. The mail of one that goes `alone` is looked at when its mark was made, and not before.
+    first of them. The mail of a `suspect` is looked at when its mark was made, and not before. `looked` is the time,
+    in seconds of the worker's clock, at which it was known last that the rows in `cancelled`, by their `n`, are those
+    that were taken back.
     """
 
-    __slots__ = ("held", "mail", "rows")
+    __slots__ = ("cancelled", "held", "looked", "mail", "rows")
 
-    def __init__(self, rows: tuple[Claimed, ...], mail: MailObject | None, held: Held) -> None:
-        self.rows, self.mail, self.held = rows, mail, held
+    def __init__(self, rows: tuple[Claimed, ...], mail: MailObject | None, held: Held, looked: float) -> None:
+        self.rows, self.mail, self.held, self.looked = rows, mail, held, looked
+        self.cancelled: frozenset[int] = frozenset()
 
     @property
     def until(self) -> float:
@@ -59,14 +62,45 @@ class Consignment:
         return self.held.until
 
     @property
-    def alone(self) -> bool:
-        """Whether it killed two workers, perhaps: it is tried with a mark, and nothing beside it."""
+    def suspect(self) -> bool:
+        """Whether it killed two workers, perhaps: it is tried with a mark, and no other suspect beside it."""
         return any(row.deaths >= 2 for row in self.rows)
 
     @property
     def marked(self) -> bool:
         """Whether a durable mark is made before the last octets leave."""
-        return self.rows[0].hold or self.alone
+        return self.rows[0].hold or self.suspect
+
+
+class Overdue(MessageError):
+    """The lease ended before the last octets left: the connection ends without them, which takes everything back."""
+
+
+class Leased(Content):
+    """A content of which the last chunk leaves only if `ask` has nothing against it: that raises `Overdue`."""
+
+    __slots__ = ("_ask",)
+
+    lasting = False
+
+    def __init__(self, octets: bytes | Stored, ask: Callable[[], object], *, eight_bit: bool, utf8: bool) -> None:
+        super().__init__((octets,), eight_bit=eight_bit, utf8=utf8)
+        self._ask = ask
+
+    def chunks(self) -> Iterator[bytes]:
+        """See `Content.chunks`."""
+        held = b""
+        for chunk in super().chunks():
+            if held:
+                yield held
+            held = chunk
+        self._ask()
+        yield held
+
+    def whole(self) -> bytes:
+        """See `Content.whole`."""
+        self._ask()
+        return super().whole()
 
 
 class Stored:
@@ -112,8 +146,10 @@ def damaged() -> MessageError:
     return MessageError("The message in the store is not what was put.", "Look at the disk and at the last restore.")
 
 
-def mail_of(rows: tuple[Claimed, ...], pieces: Pieces) -> MailObject:
-    """The message of these rows, for their recipients. Raises `MessageError` for one that can't be read."""
+def mail_of(rows: tuple[Claimed, ...], pieces: Pieces, ask: Callable[[], object]) -> MailObject:
+    """The message of these rows, for their recipients; `ask` is called before its last octets leave, and raises
+    `Overdue`. Raises `MessageError` for one that can't be read.
+    """
     row = rows[0]
     head, needs = row.head, row.needs
     if len(head) == row.size:
@@ -124,7 +160,7 @@ def mail_of(rows: tuple[Claimed, ...], pieces: Pieces) -> MailObject:
         raise damaged()  # it was pruned
     else:
         octets = Stored(row.size, head, row.digest, pieces)
-    content = Content((octets,), eight_bit=bool(needs & EIGHT_BIT), utf8=bool(needs & UTF8))
+    content = Leased(octets, ask, eight_bit=bool(needs & EIGHT_BIT), utf8=bool(needs & UTF8))
     recipients = tuple([Address(one.address) for one in rows])
     dsn = _dsn(row.dsn) if row.dsn is not None else None
     sender = Address.parse(row.sender) if row.sender else None
@@ -153,13 +189,14 @@ class Tray:
     """The consignments that wait for a connection: an iterator for `Dispatch`, which gives `None` while it is empty and
     ends when it is `closed`. `begun` has what it gave out, by number.
 
-    `clock` is the worker's; `lease` its length in seconds. What waited too long is put into `late`.
+    `clock` is the worker's; `lease` its length in seconds; `over` says whether a message has expired. What waited too
+    long, has expired or was taken back is put into `late`.
     """
 
-    __slots__ = ("_clock", "_lanes", "_least", "_taken", "_turns", "begun", "closed", "late", "waiting")
+    __slots__ = ("_clock", "_lanes", "_least", "_over", "_taken", "_turns", "begun", "closed", "late", "waiting")
 
-    def __init__(self, clock: Callable[[], float], lease: float) -> None:
-        self._clock, self._least = clock, lease * FRESH
+    def __init__(self, clock: Callable[[], float], lease: float, over: Callable[[Consignment], bool]) -> None:
+        self._clock, self._least, self._over = clock, lease * FRESH, over
         self._lanes: tuple[deque[Consignment], ...] = (deque(), deque(), deque())
         self._turns = Turns()
         self._taken = 0
@@ -173,9 +210,13 @@ class Tray:
         self._lanes[one.rows[0].lane].append(one)
         self.waiting += 1
 
+    def rest(self) -> list[Consignment]:
+        """What was not begun."""
+        return [one for lane in self._lanes for one in lane]
+
     def empty(self) -> list[Consignment]:
         """Take out all that was not begun."""
-        found = [*self.late, *(one for lane in self._lanes for one in lane)]
+        found = [*self.late, *self.rest()]
         self.late.clear()
         for lane in self._lanes:
             lane.clear()
@@ -198,10 +239,10 @@ class Tray:
             assert lane is not None
             one = self._lanes[lane].popleft()
             self.waiting -= 1
-            if one.until - self._clock() < self._least:
+            if one.until - self._clock() < self._least or one.cancelled or self._over(one):
                 self.late.append(one)
                 continue
             self.begun[self._taken] = one
             self._taken += 1
-            return one.mail  # never `None`: what goes alone goes another way
+            return one.mail  # never `None`: suspects go another way
         return None

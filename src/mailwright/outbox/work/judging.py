@@ -22,6 +22,7 @@ from mailwright.outbox.rows import Result
 from mailwright.outbox.states import DEFERRED, EXPIRED, FAILED, HELD, QUEUED, SENT
 from mailwright.outbox.work import blaming
 from mailwright.outbox.work.blaming import blame
+from mailwright.outbox.work.carrying import Overdue
 from mailwright.outbox.work.retry import HOUR, RETRIES
 from mailwright.smtp import phases
 from mailwright.words.errors import (
@@ -115,7 +116,7 @@ class Judge:
             results.append(result)
             if trouble is not None:
                 troubles.setdefault((trouble.how, trouble.domain), trouble)
-            if outcome is not None and outcome.reply is not None:
+            if outcome is not None and outcome.reply is not None and outcome.fate != "not tried":
                 answers.append((row.domain, outcome.reply.code))
         return Verdict(tuple(results), tuple(troubles.values()), tuple(answers))
 
@@ -166,7 +167,8 @@ class Judge:
         self, row: Claimed, outcome: Outcome | None, error: DeliveryError | None, now: int
     ) -> tuple[Result, Trouble | None]:
         fate = outcome.fate if outcome is not None else "not tried"
-        reply = outcome.reply if outcome is not None else None
+        # A yes to RCPT alone decides nothing.
+        reply = outcome.reply if outcome is not None and fate != "not tried" else None
         if fate == "accepted":
             self._took(row.sender)
             assert reply is not None
@@ -235,12 +237,10 @@ class Judge:
         if isinstance(error, ConfigError):
             trouble = Trouble("pause", "", PAUSE, visible(str(error), _TEXT))
             return Verdict(tuple([_untried(row, str(error)) for row in rows]), (trouble,))
-        if not isinstance(error, MessageError):
-            return Verdict(tuple([_untried(row) for row in rows]))  # the batch ended before its turn came
+        damaged = isinstance(error, MessageError) and not isinstance(error, Overdue)  # else batch or lease ended
         taken = {address.spec for address in receipt.accepted}
-        return Verdict(
-            tuple([_result(row, SENT, 250) if row.address in taken else unreadable(row, error) for row in rows])
-        )
+        results = [unreadable(row, error) if damaged else _untried(row) for row in rows if row.address not in taken]
+        return Verdict((*(_result(row, SENT, 250) for row in rows if row.address in taken), *results))
 
     def _later(self, row: Claimed, now: int, code: int = 0, text: str = "", least: float = 0.0) -> Result:
         """Tried again after its lane's wait, or given up when its time is over."""

@@ -14,7 +14,7 @@ from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from mailwright.outbox.store import Store
     from mailwright.providers.provider import Quota
@@ -165,14 +165,3 @@ async def keep_paces(store: Store, account: str, paces: Iterable[tuple[str, floa
     rows = [{"account": account, "dest": domain, "pace": pace} for domain, pace in paces]
     if rows:
         await Each(store.sql["keep_pace"], rows)
-
-
-async def repair(store: Store, account: str, lane: int, domains: Sequence[str], lease: float, wait: float) -> int:
-    """Make rows due whose lease or wait ends later than any could, for the clock was set back. Gives how many."""
-    spans = {"lease": int(lease * 1000), "wait": int(wait * 1000)}
-    rows = [{"account": account, "lane": lane, "dest": domain, **spans} for domain in domains]
-    if not rows:
-        return 0
-    repaired = await Each(store.sql["repair_leases"], rows)
-    queued = [{"account": account, "lane": lane, "dest": domain} for domain in domains]
-    return repaired + await Each(store.sql["repair_queued"], queued)

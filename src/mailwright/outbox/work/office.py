@@ -8,24 +8,24 @@ from mailwright.outbox.ids import text_of
 from mailwright.outbox.putting import names_of
 from mailwright.outbox.rows import BULK, NEVER, NORMAL, URGENT, Result
 from mailwright.outbox.states import CANCELLED, HELD, SUPPRESSED
-from mailwright.outbox.work.carrying import Consignment, mail_of, together
+from mailwright.outbox.work.carrying import Consignment, Overdue, mail_of, together
 from mailwright.outbox.work.judging import Judge, Verdict, given_back, out_of_time, unreadable
 from mailwright.outbox.work.limiting import free_slots, keep_paces, known_destinations, reserve, stop_until, take_slots
 from mailwright.outbox.work.posting import NotOurs, Post
 from mailwright.outbox.work.scheduling import WEIGHTS, Schedule
 from mailwright.outbox.work.telling import Event
-from mailwright.words.errors import OutboxUnavailable
+from mailwright.words.errors import MessageError, OutboxUnavailable
 from mailwright.words.reply import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import asyncio
+    from collections.abc import Callable, Iterable, Sequence
 
     from mailwright.mailer.pool import Limits
     from mailwright.message.mail import MailObject
     from mailwright.outbox.rows import Claimed
     from mailwright.outbox.work.limiting import Limit
-    from mailwright.outbox.work.posting import Solitude
     from mailwright.outbox.work.retry import Retry
     from mailwright.outbox.work.settling import Desk, Hands
     from mailwright.steps import Plan
@@ -36,21 +36,29 @@ if TYPE_CHECKING:
     Note = Callable[[], Plan[object]]
 
 WALK = 200  # destinations looked at in one go
+CLAIMS = 3  # tries at a claim that met rows which are in hand
+GLANCE = 1.0  # seconds that a row waits in hand until somebody looks whether it was taken back
+AT_A_GLANCE = 200  # messages looked at so at once
+
+
+class _Ours(Exception):
+    """Rows in hand would be claimed again: the claim is undone, and their leases are renewed first."""
 
 
 class Surroundings:
     """What all accounts of a worker share. `worker` is its id, `now` gives ms of the database's clock, `note` takes a
-    plan that is written when there is time, `tell` takes events, and `counted` the rows that nobody has to write.
+    plan that is written when there is time, and `tell` takes events. Who is suspected of killing workers is tried under
+    `trial`.
     """
 
     def __init__(
         self, desk: Desk, hands: Hands, worker: bytes, lease: float, clock: Callable[[], float],
         now: Callable[[], int], draw: Callable[[], float], note: Callable[[Note], object],
-        tell: Callable[[Event], object], solitude: Solitude,
+        tell: Callable[[Event], object], trial: asyncio.Lock,
     ) -> None:  # fmt: skip
         self.desk, self.hands, self.worker, self.lease = desk, hands, worker, lease
         self.clock, self.now, self.draw = clock, now, draw
-        self.note, self.tell, self.solitude = note, tell, solitude
+        self.note, self.tell, self.trial = note, tell, trial
 
 
 class Office:
@@ -67,7 +75,7 @@ class Office:
         self._connections = 0 if any(not limit.domain for limit in self._shared) else limits.size
         self.schedule = Schedule(account, ahead, shared)
         self._judge = Judge(around.draw, provider, retries)
-        self.post = Post(server, limits, around.lease, self, around.solitude, lambda: self._connections)
+        self.post = Post(server, limits, around.lease, self, around.trial, lambda: self._connections)
 
     # Claiming.
 
@@ -135,8 +143,14 @@ class Office:
     async def _claim(self, lane: int, budgets: dict[str, int], now: int) -> int:
         around, store, account = self._around, self._around.desk.store, self.account
 
+        begun = 0.0
+
         async def plan() -> tuple[list[Claimed], dict[str, int | None], dict[str, str]]:
+            nonlocal begun
+            begun = around.clock()
             rows = await store.claim(around.worker, account, lane, budgets, around.lease)
+            if around.hands.have(rows):
+                raise _Ours
             counts: dict[str, int] = {}
             for row in rows:
                 counts[row.domain] = counts.get(row.domain, 0) + 1
@@ -144,8 +158,14 @@ class Office:
             listed = await store.suppressed({name for row in rows for name in names_of(row.address, row.domain)})
             return rows, due, listed
 
-        begun = around.clock()
-        rows, due, listed = await around.desk.write(plan)
+        for _ in range(CLAIMS):
+            try:
+                rows, due, listed = await around.desk.write(plan)
+                break
+            except _Ours:
+                await around.hands.renew()
+        else:
+            return 0
         for domain, when in due.items():
             self.schedule.quiet(lane, domain, None if when is None or when >= NEVER else when)
         set_aside = [row for row in rows if row.state is HELD]
@@ -168,7 +188,7 @@ class Office:
                 results.append(Result(row.id, row.n, row.claims, CANCELLED, counts=False))
             elif reason is not None:
                 results.append(Result(row.id, row.n, row.claims, SUPPRESSED, 0, visible(reason, 200), counts=False))
-            elif row.expires is not None and row.expires <= now:
+            elif _is_over(row, now):
                 results.append(out_of_time(row))
             else:
                 ready.append(row)
@@ -176,13 +196,11 @@ class Office:
             row = group[0]
             try:
                 mail = await self.load(group) if row.deaths < 2 else None
-            except OutboxUnavailable:
-                raise
-            except Exception as problem:  # whatever it is: the others are not to suffer for it
+            except MessageError as problem:  # the others are not to suffer for it
                 results.extend([unreadable(one, problem) for one in group])
                 continue
             self.schedule.joined(group)
-            self.post.put(Consignment(group, mail, around.hands.of(row)))
+            self.post.put(Consignment(group, mail, around.hands.of(row), around.clock()))
         if results:
             around.hands.add(results)
 
@@ -203,13 +221,51 @@ class Office:
             self._conclude(Verdict((), (self._judge.entrance(error),)))
 
     def give_back(self, one: Consignment) -> None:
-        """It was not begun."""
-        self._around.hands.add([given_back(row) for row in one.rows])
+        """It was not begun; what was taken back meanwhile, or has expired, ends so."""
+        now, results = self._around.now(), []
+        for row in one.rows:
+            if row.n in one.cancelled:
+                results.append(Result(row.id, row.n, row.claims, CANCELLED, counts=False))
+            else:
+                results.append(out_of_time(row) if _is_over(row, now) else given_back(row))
+        self._around.hands.add(results)
+
+    def over(self, one: Consignment) -> bool:
+        """Whether its time is over."""
+        row = one.rows[0]
+        return row.expires is not None and _is_over(row, self._around.now())
+
+    async def look(self, waiting: Iterable[Consignment]) -> None:
+        """Learn which of these were taken back since they were claimed, or looked at last."""
+        around, now = self._around, self.clock()
+        some = [one for one in waiting if now - one.looked >= GLANCE][:AT_A_GLANCE]
+        if not some:
+            return
+        ids = list({one.rows[0].id for one in some})
+        try:
+            found = await around.desk.read(partial(around.desk.store.cancelled, ids))
+        except OutboxUnavailable:
+            return  # whoever claims or writes is told
+        for one in some:
+            one.looked = now
+            one.cancelled = frozenset([row.n for row in one.rows if (row.id, row.n) in found])
 
     async def load(self, rows: tuple[Claimed, ...]) -> MailObject:
         """The message of these rows. Raises `MessageError`, `OutboxUnavailable`."""
-        row = rows[0]
-        return mail_of(rows, await self._around.desk.pieces(row) if len(row.head) < row.size else _no_piece)
+        row, around = rows[0], self._around
+        held = [around.hands.of(one) for one in rows]
+
+        def ask() -> None:
+            if around.clock() >= min([one.until for one in held]):
+                raise Overdue("The lease ended before the message was sent.", "It is sent by whoever claims it next.")
+
+        pieces = await around.desk.pieces(row) if len(row.head) < row.size else _no_piece
+        try:
+            return mail_of(rows, pieces, ask)
+        except MessageError:
+            raise
+        except Exception as problem:  # whatever it is: a damaged row is not to end the worker
+            raise MessageError(f"{type(problem).__name__}: {problem}") from problem
 
     async def mark(self, one: Consignment) -> None:
         """Make a durable mark before the last octets leave. Raises `NotOurs`, `OutboxUnavailable`."""
@@ -249,7 +305,7 @@ class Office:
             self.schedule.due(row.lane, row.domain, self._around.now() + int(result.delay * 1000))
 
     def _tell_set_aside(self, row: Claimed) -> None:
-        text = "Its worker ended while it was being sent."
+        text = row.why or "Its worker ended while it was being sent."
         event = Event(
             "result", self.account, row.domain, text_of(row.id), row.address, HELD.name, 0, text, row.attempts
         )
@@ -274,6 +330,10 @@ class Office:
 
 def _reason(row: Claimed, listed: dict[str, str]) -> str | None:
     return next((listed[name] for name in names_of(row.address, row.domain) if name in listed), None)
+
+
+def _is_over(row: Claimed, now: int) -> bool:
+    return row.expires is not None and row.expires <= now
 
 
 def _no_piece(_: int) -> bytes:

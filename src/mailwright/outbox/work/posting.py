@@ -1,12 +1,19 @@
 """The sending of one account's consignments, under asyncio: many in flight where a second copy would be bearable, and
 one by one, with a durable mark before the last octets, where it would not.
+
+Suspects, which two workers had in hand when they died, are tried one at a time in the whole process, each behind a
+mark of its own (phase 3); everything else goes on beside them. The mark is made before the content is looked at and
+stays until there is a result, since a message may kill at any step from its first octet read to its last one sent.
+Dying with it sets that one row aside, so a killer is held at exactly its third kill, and of any number of rows that
+were in hand with it no second one is. That something else kills the worker meanwhile can't be told from it: then one
+innocent row is held, visibly, and `release` sends it. To keep all else waiting would make that rarer, but two deaths
+make suspects of all that was in hand, and a server that does not answer one of them would stop all mail.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import asynccontextmanager
 
 from mailwright.mailer.aio import AsyncMailer
 from mailwright.mailer.catching import catch_in, divert
@@ -14,14 +21,14 @@ from mailwright.mailer.conveying import carry
 from mailwright.mailer.dispatch import Dispatch, Lane
 from mailwright.mailer.preparing import recipients_at_once
 from mailwright.outbox.work.carrying import FRESH, Tray
-from mailwright.smtp.belt import Window
+from mailwright.smtp.belt import NOWHERE, Window
 from mailwright.words.errors import DeliveryError, MailError, OutboxError
 from mailwright.words.receipt import Receipt
 from mailwright.words.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from typing import Any, Protocol
 
     from mailwright.mailer.pool import Lease, Limits
@@ -49,6 +56,12 @@ if TYPE_CHECKING:
         def give_back(self, one: Consignment) -> None:
             """It was not begun."""
 
+        def over(self, one: Consignment) -> bool:
+            """Whether its time is over."""
+
+        def look(self, waiting: Iterable[Consignment]) -> Awaitable[None]:
+            """Learn which of these were taken back."""
+
         def load(self, rows: tuple[Claimed, ...]) -> Awaitable[MailObject]:
             """The message of these rows; raises `MessageError`."""
 
@@ -58,72 +71,76 @@ if TYPE_CHECKING:
 
 LINGER = 1.0  # seconds that connections wait for more before they are given back
 FIRST = 16  # messages that wait, for which another connection is worth opening
-ROUND = 64  # messages in flight before those that go one by one have their turn
+ROUND = 64  # messages in a row before somebody else has the connection, if somebody waits
+GLANCE = 0.5  # seconds between two looks for what was taken back
 
 
 class NotOurs(OutboxError):
     """The row belongs to another worker by now, or was taken back: nothing of it may leave."""
 
 
-class Solitude:
-    """Lets one message be alone in this process, when everything else has come to rest."""
+class Seats:
+    """The connections of an account, `most` of them: who wants one waits in line for it."""
 
-    def __init__(self) -> None:
-        self.wanted = False
-        self._others = 0
-        self._changed = asyncio.Condition()
+    def __init__(self, most: Callable[[], int]) -> None:
+        self._most = most
+        self._taken = 0
+        self._door, self._freed = asyncio.Lock(), asyncio.Event()
+        self.awaited = 0
 
-    @asynccontextmanager
-    async def beside(self) -> AsyncIterator[None]:
-        """For what may have company."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self.wanted)
-            self._others += 1
+    def take_free(self) -> bool:
+        """Take one if nobody waits for it."""
+        free = not self.awaited and self._taken < self._most()
+        self._taken += free
+        return free
+
+    def leave(self, count: int = 1) -> None:
+        """So many are free again."""
+        self._taken -= count
+        self._freed.set()
+
+    async def __aenter__(self) -> None:
+        self.awaited += 1
         try:
-            yield
+            async with self._door:  # first come, first served
+                while self._taken >= max(1, self._most()):
+                    self._freed.clear()
+                    await self._freed.wait()
+                self._taken += 1
         finally:
-            self._others -= 1
-            await asyncio.shield(self._tell())
+            self.awaited -= 1
 
-    @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """For what must not."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self.wanted)
-            self.wanted = True
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._others)
-            yield
-        finally:
-            self.wanted = False
-            await asyncio.shield(self._tell())
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
+    async def __aexit__(self, *_: object) -> None:
+        self.leave()
 
 
 class Post:
-    """Sends for one account. `connections` says how many there may be now."""
+    """Sends for one account. `connections` says how many there may be now; suspects of all accounts share `trial`."""
 
     def __init__(
-        self, server: Server, limits: Limits, lease: float, office: Office, solitude: Solitude,
+        self, server: Server, limits: Limits, lease: float, office: Office, trial: asyncio.Lock,
         connections: Callable[[], int],
     ) -> None:  # fmt: skip
         self.mailer = AsyncMailer(server, limits=limits)
-        self.tray = Tray(office.clock, lease)
+        self.tray = Tray(office.clock, lease, office.over)
         self._single: deque[Consignment] = deque()
-        self._office, self._solitude, self._connections = office, solitude, connections
+        self._suspects: deque[Consignment] = deque()
+        self._loads: dict[int, Load] = {}  # on connections, by the numbers of the tray
+        self._office, self._trial, self._connections = office, trial, connections
+        self._seats = Seats(connections)
         self._least = lease * FRESH
         caught = catch_in()
         self._two_ways = caught is not None and bool(caught.allowed)  # what is sent together goes one way
-        self._filled, self._idle = asyncio.Event(), asyncio.Event()
+        self._filled, self._idle, self._accused, self._ended = (asyncio.Event() for _ in range(4))
         self._idle.set()
         self.stopping = False
 
     def put(self, one: Consignment) -> None:
         """This one may be sent."""
+        if one.suspect:
+            self._suspects.append(one)
+            self._accused.set()
+            return
         if one.marked or self._two_ways:
             self._single.append(one)
         else:
@@ -133,31 +150,56 @@ class Post:
     async def run(self) -> None:
         """Send what is put, until `stop`."""
         try:
-            while not self.stopping:
-                if self._single:
-                    await self._one_by_one()
-                if self.tray.waiting and not self.stopping:
-                    self._idle.clear()
-                    async with self._solitude.beside():
-                        await self._convey()
-                    self._idle.set()
-                if not (self._single or self.tray.waiting or self.stopping):
-                    self._filled.clear()
-                    await self._filled.wait()
+            await _all((self._send_most(), self._try_suspects(), self._look()))
         finally:
             await self.mailer.close()
+
+    async def _send_most(self) -> None:
+        while not self.stopping:
+            if self._single:
+                await self._one_by_one()
+            if self.tray.waiting and not self.stopping:
+                self._idle.clear()
+                async with self._seats:
+                    await self._convey()
+                self._idle.set()
+            if not (self._single or self.tray.waiting or self.stopping):
+                self._filled.clear()
+                await self._filled.wait()
+
+    async def _try_suspects(self) -> None:
+        while not self.stopping:
+            if not self._suspects:
+                self._accused.clear()
+                await self._accused.wait()
+                continue
+            async with self._trial, self._seats:
+                if self._suspects:
+                    await self._send(self._suspects.popleft())
+
+    async def _look(self) -> None:
+        """Look now and then whether something that waits was taken back."""
+        while not self.stopping:
+            try:
+                async with asyncio.timeout(GLANCE):
+                    await self._ended.wait()
+            except TimeoutError:
+                await self._office.look([*self.tray.rest(), *self._single, *self._suspects])
 
     def stop(self) -> None:
         """Begin nothing more; what is under way is finished. What was not begun is given back."""
         self.stopping = True
+        self._ended.set()
         self.hold_back()
 
     def hold_back(self) -> None:
         """Begin nothing of what is here; it is given back."""
         self._close_tray()
-        for one in [*self.tray.empty(), *self._single]:
+        for one in [*self.tray.empty(), *self._single, *self._suspects]:
             self._office.give_back(one)
         self._single.clear()
+        self._suspects.clear()
+        self._accused.set()
 
     async def rest(self) -> None:
         """Say goodbye on all connections; nothing is under way."""
@@ -171,15 +213,20 @@ class Post:
         self.tray.closed = True
         self._filled.set()
 
-    def doubtful(self) -> list[Consignment]:
-        """What was begun and has no result: of these nobody knows, once their connections are cut."""
-        return list(self.tray.begun.values())
+    def begun(self) -> tuple[list[Consignment], list[Consignment]]:
+        """What was handed to connections and has no result: of the first nobody knows, once these are cut; of the
+        others something was still to be sent.
+        """
+        every = self.tray.begun.items()
+        doubtful = [one for number, one in every if _left(one, self._loads.get(number))]
+        return doubtful, [one for number, one in every if not _left(one, self._loads.get(number))]
 
     # Many in flight.
 
     async def _convey(self) -> None:
         tray, counter = self.tray, self.mailer.counter()
         tray.open()
+        self._loads.clear()
         server = divert(self.mailer.server)
         news = asyncio.Event()
         diverted = str(self.mailer.server) if server is not self.mailer.server else ""
@@ -189,13 +236,13 @@ class Post:
         finished = False
         try:
             while True:
-                if not errands or (tray.waiting >= FIRST and len(errands) < self._connections()):
+                if not errands or (tray.waiting >= FIRST and self._seats.take_free()):
                     await self._open_lane(dispatch, lanes, errands, news)
                 ended = all(errand.ended for errand in errands)
                 self._hand_out(dispatch)
                 if ended:
                     break
-                if self._solitude.wanted or (self._single and dispatch.taken >= ROUND):
+                if (self._single or self._seats.awaited) and dispatch.taken >= ROUND:
                     self._close_tray()
                 await news.wait()
                 news.clear()
@@ -207,6 +254,7 @@ class Post:
                 lease.messages = lane.carried
                 lease.session.open = lease.session.open and finished
             await counter.give_back_all([lease for _, lease in lanes], lock_step=dispatch.lock_step)
+            self._seats.leave(max(0, len(lanes) - 1))
         for errand in errands:
             errand.result()
         dispatch.finish()
@@ -219,7 +267,7 @@ class Post:
         server = divert(self.mailer.server)
         (lease,) = await counter.leases(server, 1)
         lane = _Watched(dispatch, lease.session, Window(limits.window), limits.messages)
-        lane.told = self._office.interrupted
+        lane.told, lane.loads = self._office.interrupted, self._loads
         lane.carried = lease.messages
         lease.link.deadline = None
         lanes.append((lane, lease))
@@ -230,7 +278,7 @@ class Post:
         tray = self.tray
         if tray.waiting or tray.closed:
             return
-        if self._single or self._solitude.wanted:
+        if self._single or self._seats.awaited:
             self._close_tray()
             return
         self._filled.clear()
@@ -245,6 +293,7 @@ class Post:
         while ready:
             receipt = ready.popleft()
             one = begun.pop(receipt.number)
+            self._loads.pop(receipt.number, None)
             error = receipt.error
             if error is not None and not receipt.host and error is dispatch.fatal:
                 office.unreached(one, error)
@@ -257,31 +306,24 @@ class Post:
     # One by one.
 
     async def _one_by_one(self) -> None:
-        alone = [one for one in self._single if one.alone]
-        with_company = deque(one for one in self._single if not one.alone)
-        self._single.clear()
-        if with_company:
-            async with self._solitude.beside():
-                count = max(1, min(self._connections(), len(with_company)))
-                await _all(self._send_from(with_company) for _ in range(count))
-        for place, one in enumerate(alone):
-            if self.stopping:
-                for rest in alone[place:]:
-                    self._office.give_back(rest)
-                return
-            async with self._solitude.alone():
-                await self._send(one)
+        waiting, self._single = self._single, deque()
+        count = max(1, min(self._connections(), len(waiting)))
+        await _all(self._send_from(waiting) for _ in range(count))
+        self._single.extendleft(reversed(waiting))
 
     async def _send_from(self, waiting: deque[Consignment]) -> None:
-        while waiting:
-            if self.stopping:
-                self._office.give_back(waiting.popleft())
-            else:
-                await self._send(waiting.popleft())
+        async with self._seats:
+            begun = 0
+            while waiting and not (self._seats.awaited and begun >= ROUND):
+                begun += 1
+                if self.stopping:
+                    self._office.give_back(waiting.popleft())
+                else:
+                    await self._send(waiting.popleft())
 
     async def _send(self, one: Consignment) -> None:
         office = self._office
-        if one.until - office.clock() < self._least:
+        if one.until - office.clock() < self._least or one.cancelled or office.over(one):
             office.give_back(one)
             return
 
@@ -291,7 +333,7 @@ class Post:
             await office.mark(one)
 
         try:
-            if one.alone:
+            if one.suspect:
                 await mark()
                 one.mail = await office.load(one.rows)
             assert one.mail is not None
@@ -309,17 +351,36 @@ class Post:
 
 
 class _Watched(Lane):
-    """A lane that tells why its connection ended: its messages go over another, and their receipts don't say it."""
+    """A lane that tells why its connection ended: its messages go over another, and their receipts don't say it. What
+    it carries is in `loads`, by number.
+    """
 
-    __slots__ = ("told",)
+    __slots__ = ("loads", "told")
 
     told: Callable[[MailError], object]
+    loads: dict[int, Load]
+
+    def take(self, count: int) -> list[Load]:
+        """See `Lane.take`."""
+        loads = super().take(count)
+        for load in loads:
+            self.loads[load.number] = load
+        return loads
 
     def again(self, loads: list[Load], problem: MailError | None) -> None:
         """See `Lane.again`."""
         if problem is not None:
             self.told(problem)
         super().again(loads, problem)
+
+
+def _left(one: Consignment, load: Load | None) -> bool:
+    """Whether all octets of it may have left, or an earlier part of it has."""
+    if load is None:
+        return False
+    assert one.mail is not None
+    begun = load.end < NOWHERE or load.ledger.handed or (load.data is not None and load.data.code == 354)
+    return begun or len(load.recipients) < len(one.mail.envelope.recipients)
 
 
 def _account(error: MailError | None) -> Receipt:
@@ -329,7 +390,10 @@ def _account(error: MailError | None) -> Receipt:
 
 
 async def _all(acts: Any) -> None:
-    """Run these side by side; the first error ends all of them."""
-    async with asyncio.TaskGroup() as group:
-        for act in acts:
-            group.create_task(act)
+    """Run these side by side; the first error ends all of them, and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for act in acts:
+                group.create_task(act)
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from None

@@ -39,6 +39,11 @@ class Retry:
         wait = min(self.first * self.factor**steps, self.longest)
         return float(wait * (1 + self.jitter * (2 * draw - 1)))
 
+    @property
+    def most(self) -> float:
+        """Seconds that the longest wait can have."""
+        return self.longest * (1 + self.jitter)
+
     def end(self, first_tried: int, expires: int | None = None) -> int:
         """The time (ms) from which no further try is made; `expires` is what the author set."""
         end = first_tried + int(self.lifetime * 1000)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
     class Desk(Protocol):
-        """A database as a worker uses it: each engine has its own."""
+        """A database as a worker uses it: each engine has its own. `trouble` hears of somebody who keeps it waiting."""
+
+        trouble: Callable[[OutboxUnavailable], object] | None
 
         @property
         def store(self) -> Store: ...
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         def place(self) -> str: ...
         async def write(self, make: Callable[[], Plan[T]]) -> T: ...
         async def read(self, make: Callable[[], Plan[T]]) -> T: ...
+        async def survey(self, make: Callable[[], Plan[T]]) -> T: ...
         async def pieces(self, row: Claimed) -> Callable[[int], bytes]: ...
         async def news(self, seconds: float) -> bool: ...
         async def again(self) -> None: ...
@@ -60,7 +63,7 @@ class Hands:
     ) -> None:  # fmt: skip
         self._desk, self._worker, self._lease, self._clock = desk, worker, lease, clock
         self._told, self._trouble = told, trouble
-        self.held: dict[tuple[bytes, int], Held] = {}
+        self.held: dict[tuple[bytes, int, int], Held] = {}  # by the claim, too: one may be lost and come again
         self._results: list[Result] = []
         self._writing = 0
         self._wanted = asyncio.Event()
@@ -72,11 +75,18 @@ class Hands:
         """These were claimed."""
         held = self.held
         for row in rows:
-            held[row.id, row.n] = Held(row, until, owner)
+            held[row.id, row.n, row.claims] = Held(row, until, owner)
 
     def of(self, row: Claimed) -> Held:
         """The row as it is held."""
-        return self.held[row.id, row.n]
+        return self.held[row.id, row.n, row.claims]
+
+    def have(self, rows: Iterable[Claimed]) -> bool:
+        """Whether one of these, claimed just now, was this worker's up to then: its lease ended while it is under way,
+        or while its result could not be written. To go on with that claim would be to send again what was sent.
+        """
+        before = [self.held.get((row.id, row.n, row.claims - 1)) for row in rows]
+        return any(held is not None and held.until > 0 for held in before)
 
     def add(self, results: Iterable[Result], at_once: bool = False) -> None:
         """What became of some of them. `at_once`: it is written without waiting for others."""
@@ -126,7 +136,7 @@ class Hands:
             await self._reopen()
 
     def _let_go(self, group: Sequence[Result], counted: int) -> None:
-        pairs = [(held, one) for one in group if (held := self.held.pop((one.id, one.n), None)) is not None]
+        pairs = [(held, one) for one in group if (held := self.held.pop((one.id, one.n, one.claims), None)) is not None]
         for held, one in pairs:
             held.owner.written(held.row, one)
         self._told(pairs, counted)
@@ -169,4 +179,4 @@ class Hands:
         return lost
 
     def _still(self, held: Held) -> bool:
-        return self.held.get((held.row.id, held.row.n)) is held
+        return self.held.get((held.row.id, held.row.n, held.row.claims)) is held

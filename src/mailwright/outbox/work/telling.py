@@ -23,6 +23,8 @@ KINDS = {
     "resumed": "A way that was left alone is in use again.",
     "database": "The database does not answer; results are kept and written when it does.",
     "clock": "The database's clock jumped by `seconds`.",
+    "progress": "What was done in the last `seconds`: once a minute, and once an hour when nothing happens.",
+    "unserved": "Mail of this account is due, and this worker has no server for it; another worker may have.",
     "late": "Rows were given back, because too little was left of their lease.",
 }
 
@@ -71,3 +73,9 @@ class Done:
     deferred: int = 0
     given_back: int = 0
     fenced: int = 0
+
+    @property
+    def recorded(self) -> int:
+        """All but those given back: what its run wrote."""
+        ended = self.sent + self.failed + self.expired + self.cancelled + self.suppressed
+        return ended + self.held + self.deferred + self.fenced

@@ -9,11 +9,10 @@ import threading
 from mailwright.mailer.known import is_known
 from mailwright.mailer.pool import Limits
 from mailwright.mailer.preparing import mannered
-from mailwright.outbox.asking import Query
+from mailwright.outbox.work.accounts import DEFAULT, Finder, Unserved
 from mailwright.outbox.work.limiting import of_quota
 from mailwright.outbox.work.office import Office
 from mailwright.outbox.work.retry import RETRIES
-from mailwright.outbox.work.telling import Event
 from mailwright.outbox.work.working import LONGEST_LEASE, RENEW, Worker
 from mailwright.words.errors import ConfigError
 from mailwright.words.server import Server
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
     from mailwright.outbox.work.limiting import Limit
     from mailwright.outbox.work.retry import Retry
     from mailwright.outbox.work.settling import Desk
-    from mailwright.outbox.work.telling import Done
+    from mailwright.outbox.work.telling import Done, Event
     from mailwright.providers.provider import Provider
 
     Servers = Server | str | Mapping[str, Server | str] | None
 
 WINDOW = 16  # messages in flight on each connection: with the connections, the bound on what can arrive twice
 MESSAGES = 1000  # over one connection, as Exim's default has it
-DEFAULT = "default"
 
 
 def work(
@@ -54,7 +52,7 @@ def work(
 ) -> Done:
     """Work off the outbox in `database` until SIGTERM or SIGINT comes, or with `once` until nothing is due.
 
-    See `mailwright.outbox.work.worker.begun` for the rest. The first signal lets it finish what is under way, for `grace`
+    See `begun` for the rest. The first signal lets it finish what is under way, for `grace`
     seconds; the second ends it at once, and what is in doubt then is recorded so. Raises `OutboxUnavailable`, whose
     text names ENOSPC when the disk stayed full, and `ConfigError`.
     """
@@ -122,7 +120,8 @@ async def begun(
     if ahead < 1:
         raise ConfigError("A worker with ahead=0 has nothing in hand.", "Use 1 or more.")
     desk = await _desk(database)
-    worker = Worker(desk, lease=lease, renew=renew, grace=grace, tell=tell)
+    longest = max(retry.most for retry in retries)
+    worker = Worker(desk, lease=lease, renew=renew, grace=grace, longest=longest, tell=tell)
     manners = Limits(size=concurrency, messages=MESSAGES, window=window)
     every = tuple(limits)
 
@@ -135,45 +134,13 @@ async def begun(
         worker.open(Office(account, server, worker.around, mannered(manners, server), shared, name, retries, ahead))
 
     if servers is None:
-        worker.look = _Finder(desk, worker, open_office).look
+        worker.look = Finder(desk, worker, open_office).look
     else:
         named = servers if not isinstance(servers, (Server, str)) else {DEFAULT: servers}
         for account, server in named.items():
             open_office(account, Server.from_url(server) if isinstance(server, str) else server)
+        worker.look = Unserved(desk, worker).look
     return worker
-
-
-class _Finder:
-    """Opens an office for each account that has mail, with the server that the settings have for it."""
-
-    def __init__(self, desk: Desk, worker: Worker, open_office: Callable[[str, Server], None]) -> None:
-        self._desk, self._worker, self._open = desk, worker, open_office
-        self._without: set[str] = set()  # accounts for which there is no server
-
-    async def look(self) -> None:
-        """Open what is missing. Raises `ConfigError` when there is a server for none of them."""
-        for account in await self._desk.read(self._accounts):
-            if account in self._worker.offices or account in self._without:
-                continue
-            try:
-                self._open(account, await asyncio.to_thread(_server_for, account))
-            except ConfigError as problem:
-                if not self._worker.offices:
-                    raise
-                self._without.add(account)  # the others go on
-                self._worker.around.tell(Event("paused", account, text=str(problem)))
-
-    async def _accounts(self) -> list[str]:
-        found: list[str] = []
-        while rows := await Query(self._desk.store.sql["next_account"], {"after": found[-1] if found else ""}):
-            found.append(rows[0][0])
-        return found
-
-
-def _server_for(account: str) -> Server:
-    from mailwright.mailer.settings import resolve
-
-    return resolve(account=None if account == DEFAULT else account).for_mail
 
 
 def _provider_of(server: Server) -> Provider | None:

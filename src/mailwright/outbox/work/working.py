@@ -10,37 +10,38 @@ import time
 from functools import partial
 
 from mailwright import __version__
-from mailwright.mailer.preparing import warn_of
 from mailwright.outbox.asking import Query
 from mailwright.outbox.changing import is_paused
 from mailwright.outbox.ids import text_of
-from mailwright.outbox.rows import LANES
-from mailwright.outbox.work.limiting import repair
-from mailwright.outbox.work.office import WALK, Office, Surroundings
-from mailwright.outbox.work.posting import Solitude
+from mailwright.outbox.work.mending import mend
+from mailwright.outbox.work.office import Office, Surroundings
+from mailwright.outbox.work.reporting import Report
 from mailwright.outbox.work.retry import HOUR
 from mailwright.outbox.work.settling import Hands, Replaced
-from mailwright.outbox.work.telling import Done, Event
+from mailwright.outbox.work.telling import Event
 from mailwright.words.errors import OutboxUnavailable
 from mailwright.words.receipt import Outcome, Receipt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
+    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from typing import Any, TypeVar
 
     from mailwright.outbox.rows import Result
     from mailwright.outbox.work.carrying import Consignment, Held
     from mailwright.outbox.work.office import Note
     from mailwright.outbox.work.settling import Desk
+    from mailwright.outbox.work.telling import Done
+
+    T = TypeVar("T")
 
 RENEW = 30.0  # seconds between two renewals
 LONGEST_LEASE = 600.0
 LOOK = 5.0  # seconds after which it looks even when nobody said that there is something
 JUMP = 5000  # ms by which the database's clock may differ from what was expected
-LOUD = ("paused", "database", "dead")  # events of which there is a warning where nobody listens to them
 NO_ROOM = 60.0  # seconds that a full disk is waited for
-LONGEST_WAIT = 2 * HOUR  # until a next try: the longest of any lane, and a quota
+LONGEST_WAIT = 2 * HOUR  # until a next try: a quota's; a lane's own may be longer
+LAST = 2.0  # seconds that a claim under way is waited for when the worker is to stop, and its last words
 
 
 def clock() -> float:
@@ -50,18 +51,24 @@ def clock() -> float:
 
 
 class Worker:
-    """Works off an outbox over `desk`. `lease` and `renew` are seconds; `tell` takes events, or is `None`."""
+    """Works off an outbox over `desk`. `lease`, `renew` and `grace` are seconds, and so is `longest`, the
+    longest wait for a next try; `tell` takes events, or is `None`.
+    """
 
     def __init__(
-        self, desk: Desk, *, lease: float, renew: float = RENEW, grace: float, tell: Callable[[Event], object] | None
-    ) -> None:
+        self, desk: Desk, *, lease: float, renew: float = RENEW, grace: float, longest: float = 0.0,
+        tell: Callable[[Event], object] | None,
+    ) -> None:  # fmt: skip
         self.desk, self._grace, self._renewal, self._lease = desk, grace, renew, lease
         self.id = os.urandom(16)
-        self._tell = tell
+        self._longest = max(longest, LONGEST_WAIT)
+        self._report = Report(tell)
+        self._say = self._report.say
+        desk.trouble = self._database
         self.offices: dict[str, Office] = {}
         self.hands = Hands(desk, self.id, lease, clock, self._written, self._database)
         self.around = Surroundings(
-            desk, self.hands, self.id, lease, clock, self.now, random.random, self._note, self._say, Solitude()
+            desk, self.hands, self.id, lease, clock, self.now, random.random, self._note, self._say, asyncio.Lock()
         )
         self._notes: asyncio.Queue[Note] = asyncio.Queue()
         self._poke = asyncio.Event()
@@ -69,12 +76,11 @@ class Worker:
         self._offset: float | None = None  # ms of the database's clock at 0 of ours
         self._repair_at = clock() + 2 * renew
         self._full_since = 0.0
-        self._counts: dict[str, int] = {}
         self._fatal: OutboxUnavailable | None = None
         self.stopping = asyncio.Event()
         self.hurry = asyncio.Event()
         #: Asks which accounts there are, before each look for rows.
-        self.look: Callable[[], object] | None = None
+        self.look: Callable[[], Awaitable[None]] | None = None
 
     def now(self) -> int:
         """Milliseconds since 1970 by the database's clock, as far as it is known here."""
@@ -101,7 +107,8 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             self._group = group
             self._posts += [group.create_task(office.post.run()) for office in self.offices.values()]
-            others = [group.create_task(act()) for act in (self.hands.write_results, self._renew, self._write_notes)]
+            acts = (self.hands.write_results, self._renew, self._write_notes, self._sum_up)
+            others = [group.create_task(act()) for act in acts]
             self._say(Event("started", text=f"worker {text_of(self.id)} on {self.desk.place}"))
             try:
                 await self._claim_until_stopped(once)
@@ -109,10 +116,9 @@ class Worker:
                 await self._finish(others)
         if self._fatal is not None:
             raise self._fatal
-        names = ("sent", "failed", "expired", "cancelled", "suppressed", "held", "deferred", "fenced")
-        done = {name: self._counts.get(name, 0) for name in names}
-        self._say(Event("stopped", count=sum(done.values())))
-        return Done(**done, given_back=self._counts.get("queued", 0))
+        done = self._report.done()
+        self._say(Event("stopped", count=done.recorded))
+        return done
 
     def stop(self) -> None:
         """Finish what is under way; the second time, don't wait for it."""
@@ -125,19 +131,12 @@ class Worker:
         pause, next_refresh, news, progress = 0.1, 0.0, True, clock()
         while not self.stopping.is_set():
             try:
-                now = await self._look_at_the_clock()
-                if self.look is not None and news:
-                    await self.look()  # type: ignore[misc]
-                if news or clock() >= next_refresh:
-                    next_refresh = clock() + LOOK
-                    await self.desk.check()
-                    for office in self.offices.values():
-                        await office.refresh()
-                paused = await self.desk.read(partial(is_paused, self.desk.store))
-                got = 0 if paused else sum([await office.fill(now) for office in self.offices.values()])
-                if not got:
-                    for office in self.offices.values():
-                        await office.rest()
+                refresh = news or clock() >= next_refresh
+                next_refresh = clock() + LOOK if refresh else next_refresh
+                looked = await self._unless_stopped(self._claim(refresh))
+                if looked is None:
+                    return
+                now, paused, got = looked
                 pause, news = 0.1, False
             except Replaced as problem:
                 self._end(problem)
@@ -162,6 +161,38 @@ class Worker:
                         office.schedule.stirred()
             else:
                 await asyncio.sleep(0)
+
+    async def _claim(self, refresh: bool) -> tuple[int, bool, int]:
+        """Claim what may be sent: the time, whether all is paused, and how many rows it got."""
+        now = await self._look_at_the_clock()
+        if refresh:
+            if self.look is not None:
+                await self.look()
+            await self.desk.check()
+            for office in self.offices.values():
+                await office.refresh()
+        paused = await self.desk.read(partial(is_paused, self.desk.store))
+        got = 0 if paused else sum([await office.fill(now) for office in self.offices.values()])
+        if not got:
+            for office in self.offices.values():
+                await office.rest()
+        return now, paused, got
+
+    async def _unless_stopped(self, act: Coroutine[Any, Any, T]) -> T | None:
+        """Do this; `None` when the worker is to stop, and it did not come to its end in a short time: somebody holds
+        the database locked, or it does not answer. Broken off a claim changed nothing, or its leases end by themselves.
+        """
+        doing = asyncio.ensure_future(act)
+        stopped, hurried = (asyncio.ensure_future(event.wait()) for event in (self.stopping, self.hurry))
+        try:
+            await asyncio.wait((doing, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                await asyncio.wait((doing, hurried), timeout=LAST, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (doing, stopped, hurried):
+                task.cancel()
+            await asyncio.wait((doing, stopped, hurried))
+        return None if doing.cancelled() else doing.result()
 
     def _most(self) -> int:
         return sum(office.schedule.ahead for office in self.offices.values())
@@ -212,7 +243,7 @@ class Worker:
             else:
                 self._repair_at = clock() + 2 * self._renewal  # whoever is alive has renewed his by then
         if clock() >= self._repair_at:
-            self._repair_at = float("inf")
+            self._repair_at = clock() + HOUR
             await self._repair()
             for office in self.offices.values():
                 office.schedule.stirred()
@@ -223,13 +254,8 @@ class Worker:
         return rows
 
     async def _repair(self) -> None:
-        store = self.desk.store
-        for account in self.offices:
-            for lane in range(len(LANES)):
-                after = ""
-                while domains := await self.desk.read(partial(store.destinations, account, lane, after, WALK)):
-                    after = domains[-1]
-                    await self.desk.write(partial(repair, store, account, lane, domains, LONGEST_LEASE, LONGEST_WAIT))
+        for account in list(self.offices):
+            await mend(self.desk, account, LONGEST_LEASE, self._longest)
 
     # What goes on beside it.
 
@@ -275,22 +301,11 @@ class Worker:
 
     # What is told.
 
-    def _say(self, event: Event) -> None:
-        if self._tell is not None:
-            self._tell(event)
-        elif event.kind in LOUD:
-            warn_of((f"The outbox's worker: {event}",))
+    async def _sum_up(self) -> None:
+        await self._report.sum_up(self.desk, lambda: len(self.hands.held))
 
     def _written(self, pairs: Sequence[tuple[Held, Result]], counted: int) -> None:
-        counts, tell = self._counts, self._tell
-        for _, result in pairs:
-            counts[result.state.name] = counts.get(result.state.name, 0) + 1
-        if tell is not None:
-            for held, result in pairs:
-                tell(_told(held, result))
-        if counted < len(pairs):
-            counts["fenced"] = counts.get("fenced", 0) + len(pairs) - counted
-            self._say(Event("fenced", count=len(pairs) - counted))
+        self._report.written(pairs, counted)
         if len(self.hands.held) <= self._enough:
             self._poke.set()
 
@@ -331,10 +346,11 @@ class Worker:
                 task.cancel()
             await asyncio.wait([*others, hurry])
         try:
-            while not self._notes.empty():
-                await self.desk.write(self._notes.get_nowait())
-            await self.desk.write(self._be_gone)
-        except OutboxUnavailable:
+            async with asyncio.timeout(LAST):
+                while not self._notes.empty():
+                    await self.desk.write(self._notes.get_nowait())
+                await self.desk.write(self._be_gone)
+        except (OutboxUnavailable, TimeoutError):
             pass  # its entry ages
         await self.desk.close()
 
@@ -343,11 +359,13 @@ class Worker:
         await asyncio.wait((posts, hurry), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
 
     async def _cut_off(self) -> None:
-        """End what is still under way. What was begun there may have been accepted: that is how it is recorded."""
+        """End what is still under way. What left whole may have been accepted: that is how it is recorded."""
         for office in self.offices.values():
-            doubtful = office.post.doubtful()
+            doubtful, untouched = office.post.begun()
             for one in doubtful:
                 office.settle(one, _in_doubt(one))
+            for one in untouched:
+                office.give_back(one)
         for task in self._posts:
             task.cancel()
         if self._posts:
@@ -366,14 +384,6 @@ def _in_doubt(one: Consignment) -> Receipt:
     assert one.mail is not None  # it was begun
     recipients = one.mail.envelope.recipients
     return Receipt(tuple([Outcome(recipient, "in doubt") for recipient in recipients]), "", 0, one.mail.message_id)
-
-
-def _told(held: Held, one: Result) -> Event:
-    row = held.row
-    return Event(
-        "result", held.owner.account, row.domain, text_of(row.id), row.address, one.state.name, one.code, one.text,
-        row.attempts + one.counts, one.delay,
-    )  # fmt: skip
 
 
 def is_full(problem: BaseException) -> bool:

@@ -136,9 +136,17 @@ SLOW = (
 
 # What takes long and hardly depends on the version of Python: the others leave it out.
 ONCE = (
-    "browser/", "docs/", "test_fault_catalogue", "test_household", "test_tools", "unit/bench/", "unit/check/",
-    "unit/cli/", "unit/diagnose/", "unit/doctor/", "unit/inbox/", "unit/providers/", "unit/rehearsals/",
-    "unit/settings/", "unit/smtp/", "unit/testing/", "unit/tokens/",
+    "browser/", "docs/", "outbox/", "test_fault_catalogue", "test_household", "test_tools", "unit/bench/",
+    "unit/check/",
+    "unit/cli/", "unit/diagnose/", "unit/doctor/", "unit/inbox/", "unit/integrations/", "unit/outbox/", "unit/outbox_bounces/",
+    "unit/providers/", "unit/rehearsals/", "unit/settings/", "unit/smtp/", "unit/testing/", "unit/tokens/",
+)  # fmt: skip
+
+
+# Files with a few tests that take long. They are begun first, so that none is left to run alone at the end.
+FIRST = (
+    "browser/", "env/", "outbox/worker/", "unit/integrations/", "unit/inbox/faults/", "real/test_send_many",
+    "unit/testing/", "unit/inbox/web/", "outbox/", "real/",
 )  # fmt: skip
 
 
@@ -150,9 +158,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("slow")
         if any(f"/tests/{name}" in item.path.as_posix() for name in ONCE):
             item.add_marker("once")
+    items.sort(key=_begin)
     if "drill" in config.getoption("markexpr"):
         return
     drills = [item for item in items if item.get_closest_marker("drill")]
     if drills:
         config.hook.pytest_deselected(items=drills)
         items[:] = [item for item in items if item not in drills]
+
+
+def _begin(item: pytest.Item) -> int:
+    """When the file of a test is begun: its place in `FIRST`, or behind."""
+    path = item.path.as_posix()
+    return next((place for place, name in enumerate(FIRST) if f"/tests/{name}" in path), len(FIRST))

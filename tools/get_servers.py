@@ -161,7 +161,9 @@ class NpmServer:
         run(command, REPOSITORY, "npm cannot install it (is there a network?)")
 
 
-# What bench/ measures mailwright beside; fetched only by name.
+#: Large, or for bench/ alone: fetched only by name.
+REQUESTED = {"firefox", "redis"}
+
 SERVERS: tuple[DebianServer | NpmServer, ...] = (
     DebianServer("postfix", ("postfix",), "the most used server; with Dovecot for logins"),
     DebianServer("dovecot", ("dovecot-core", "dovecot-lmtpd"), "it checks logins for Postfix and speaks LMTP"),
@@ -252,7 +254,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     wanted = []
     for server in SERVERS:
-        if names and server.name not in names:
+        if server.name not in names if names else server.name in REQUESTED:
             continue
         if server.ready():
             print(f"{server.name}: is there ({shown(server.folder) if server.folder.exists() else 'installed'})")

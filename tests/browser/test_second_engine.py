@@ -23,6 +23,8 @@ from tests.browser.firefox import Firefox, firefox
 from tests.browser.test_hostile_mail import FRAMES, TOGETHER, VIEWS
 from tests.unit.inbox.pages.hostile import messages, payloads
 
+pytestmark = pytest.mark.drill  # a minute, and a browser of 300 MB
+
 #: In every document before anything of its own: what a hostile script calls tells us so.
 WATCH = "(tell) => { window.pwned = () => tell(location.href); }"
 AT_LEISURE = "() => new Promise((done) => setTimeout(done, 2000, 0))"

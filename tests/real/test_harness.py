@@ -290,8 +290,8 @@ def test_ends_when_the_tests_are_killed(name: str, tmp_path: Path) -> None:
 
 
 SERVERS = [
-    "postfix", "dovecot", "npm", "exim", "opensmtpd", "postgresql", "git-email", "chromium", "firefox", "clients", "redis",
-    "nodemailer", "php",
+    "postfix", "dovecot", "npm", "exim", "opensmtpd", "postgresql", "git-email", "chromium", "clients", "nodemailer",
+    "php",
 ]  # fmt: skip
 
 

@@ -66,6 +66,7 @@ SAFE = (
     "sends nothing again",
     "decided not to send it again",
     "would send again what was sent",
+    "would be to send again what was sent",
     "send again, or set aside",
     "so that a copy may arrive twice",
     "Then `release` sends it again, and `settle` says how it ended",

@@ -9,8 +9,9 @@ looking and changing     `looking`, `finding`, `stats`, and `status`: what they 
                          release, settle, pause, prune; `suppressing`: to whom nothing is sent; `bounces`: reports
 the worker               `work`
 the store                `states`: what a message × recipient can be, and what leads from one to another; `rows`;
-                         ``sql/``: the statements, which `statements` reads; `store`: them as plans; `asking`: who
-                         performs these; `database`: what an engine is; `sqlite`, `postgres`; `migrating`
+                         ``sql/``: the statements, which `statements` reads; `store`: them as plans; `reading`: what
+                         they give; `asking`: who performs these; `database`: what an engine is; `sqlite`,
+                         `postgres`; `migrating`
 =======================  ===========================================================================================
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 
 import pytest
@@ -105,9 +104,12 @@ def test_connections_that_are_ended_lose_and_repeat_nothing(
                 await asyncio.sleep(0.1)
             return await running
 
-        begun_at = time.monotonic()
         done = asyncio.run(both())
-        assert (done.sent + done.fenced, len(post_office.messages)) == (300, 300), time.monotonic() - begun_at
+        # A claim whose COMMIT was not answered may have been made all the same: its rows wait for the end of the lease.
+        waiting = outbox.stats().counts["leased"]
+        assert done.sent + done.fenced == len(post_office.messages) == 300 - waiting
+        assert waiting <= 100  # two claims
+        assert outbox.stats().counts["sent"] == 300 - waiting
         assert outbox.work(post_office.server, once=True).sent == 0
 
 

@@ -51,8 +51,8 @@ def table(measured: list[Measured]) -> str:
     """The figures in Markdown."""
     by_name = {one.name: one for one in measured}
     lines = [
-        "| engine | what | found | least to most | CPU µs of the client | goal | |",
-        "|---|---|---:|---:|---:|---|---|",
+        "| engine | what | messages | found | least to most | CPU µs of the client | goal | |",
+        "|---|---|---:|---:|---:|---:|---|---|",
     ]
     for row in ROWS:
         one = by_name.get(row.name)
@@ -67,7 +67,8 @@ def table(measured: list[Measured]) -> str:
         goal, verdict = goals_of(row, one.figures)
         cpu = shown(one.figures["cpu"]) if "cpu" in one.figures else "–"
         ends = f"{shown(one.least)}–{shown(one.most)}{unit}"
-        lines.append(f"| {row.package or row.engine} | {row.title} | {found} | {ends} | {cpu} | {goal} | {verdict} |")
+        cells = (row.package or row.engine, row.title, f"{one.count:,}", found, ends, cpu, goal, verdict)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -86,7 +87,8 @@ def ratios(measured: list[Measured]) -> str:
 
 def text(measured: list[Measured], facts: dict[str, str], left_out: dict[str, str], state: dict[str, str]) -> str:
     """The whole page."""
-    runs = max(one.runs for one in measured)
+    counts = sorted({one.runs for one in measured})
+    runs = " to ".join(map(str, (counts[0], counts[-1]) if len(counts) > 1 else counts))
     parts = [INTRODUCTION.format(runs=runs, sync=state["sync"]), table(measured), ratios(measured)]
     parts.append(
         "## The machine\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {what} |\n" for name, what in facts.items())
@@ -100,9 +102,11 @@ def text(measured: list[Measured], facts: dict[str, str], left_out: dict[str, st
 
 
 def save(measured: list[Measured], left_out: dict[str, str], state: dict[str, str], folder: Path = FOLDER) -> None:
-    """Keep the figures, and write the page."""
-    kept = {"machine": facts(), "state": state, "left_out": left_out, "rows": [one.to_json() for one in measured]}
+    """Keep the figures, in place of older ones of the same rows, and write the page."""
     folder.mkdir(parents=True, exist_ok=True)
+    older = json.loads((folder / RESULTS).read_text("utf-8"))["rows"] if (folder / RESULTS).exists() else []
+    rows = {one["name"]: one for one in [*older, *(one.to_json() for one in measured)]}
+    kept = {"machine": facts(), "state": state, "left_out": left_out, "rows": list(rows.values())}
     (folder / RESULTS).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     write(folder)
 

@@ -1,7 +1,7 @@
 """The project's commands: `python3 tools/run.py demo|test|check|drill|bench` (or `make demo`, …).
 
     demo    makes .venv, installs the project into it and runs `mailwright demo`
-    test    everything: style, types, all tests, the unit tests on every other Python here, the audit
+    test    everything: style, types, all tests, the unit tests on the newest other Python, the audit
     check   the quick loop: style, types, unit tests
     drill   the long random drills
     bench   measures mailwright beside other ways to send mail, and writes docs/benchmarks

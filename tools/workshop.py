@@ -27,9 +27,9 @@ from environments import (
 )
 
 QUICK = "not real and not env and not drill"
-#: Two processes for each core, for half of the time goes by waiting for servers. Each must find the tests in the same
-#: order, so what depends on hashing is the same in all.
-SIDE_BY_SIDE = ("-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder")
+#: One process more than there are cores, for much of the time goes by waiting for servers. Each must find the tests in
+#: the same order, so what depends on hashing is the same in all.
+SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
 OTHERS = ("postfix", "clients", "nodemailer", "postgresql", "redis")  # what bench/ talks to, and peers
 IN_ONE_ORDER = {"PYTHONHASHSEED": "0"}
 ROOMS = ("smtp", "sasl", "message")  # where a branch without a test is a fault in the making
@@ -103,15 +103,17 @@ def test(words: list[str]) -> int:
         return 1
     this_round.step("real mail servers", lambda: servers(environment))
     style_and_types(this_round, environment)
-    coverage = ["--cov", "--cov-branch", "--cov-report="]
+    counting = bool(os.environ.get("COVERAGE"))  # it costs a tenth of the time
+    coverage = ["--cov", "--cov-branch", "--cov-report="] if counting else []
     tests = MainTests(environment, [*coverage, "-q", *SIDE_BY_SIDE, *words], **IN_ONE_ORDER)
     # The environments of the other Pythons are got meanwhile: that is waiting for the network more than work.
     with ThreadPoolExecutor(1) as beside:
-        getting = beside.submit(lambda: [other(python).prepare("unit") for python in other_interpreters()])
+        getting = beside.submit(lambda: [other(python).prepare("unit") for python in newest_other()])
         this_round.step(f"all tests, Python {environment.interpreter.name}", tests)
         getting.exception()  # it comes again, and is told, where the environment is used
     others(this_round, words)
-    this_round.step("branch coverage", lambda: branch_coverage(environment))
+    if counting:
+        this_round.step("branch coverage", lambda: branch_coverage(environment))
     this_round.step("audit of constraints.txt", lambda: audit(environment))
     return close(this_round, tests)
 
@@ -227,8 +229,8 @@ def branch_coverage(environment: Environment) -> str:
 
 
 def others(this_round: Round, words: list[str]) -> None:
-    """The unit tests on every other Python that is here, one after the other; what fails shows its output."""
-    found = other_interpreters()
+    """The unit tests on the newest other Python that is here; what fails shows its output."""
+    found = newest_other()
     if not found:
         this_round.step("unit tests, other Pythons", lambda: "no other CPython from 3.11 on was found here")
         return
@@ -238,6 +240,11 @@ def others(this_round: Round, words: list[str]) -> None:
     for python in found:
         tests = partial(unit_tests, python, words)
         this_round.step(f"unit tests, Python {python.name}", tests, heading=False)
+
+
+def newest_other() -> list[Interpreter]:
+    """The newest of the other Pythons here, if there is one: what works on the oldest and on it works between them."""
+    return sorted(other_interpreters(), key=lambda python: [int(part) for part in python.name.split(".")])[-1:]
 
 
 def other(python: Interpreter) -> Environment:

@@ -141,3 +141,12 @@ def where_is(where: str | PathLike[str]) -> tuple[str, str]:
 
 
 _HOW = "Write sqlite:///mail.db, sqlite:////var/lib/app/mail.db, a path, or postgresql://user@host/name."
+
+
+_SQLITE_FULL = 13  # the result code of that name
+
+
+def is_full(problem: BaseException) -> bool:
+    """Whether an error of the database says that there is no room on the disk."""
+    cause = problem.__cause__
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL or getattr(cause, "sqlstate", "") == "53100"

@@ -210,9 +210,13 @@ class Schedule:
         return min(times, default=None)
 
     def soon(self, now: int, seconds: float) -> bool:
-        """Whether a rate lets something through again within so many seconds."""
+        """Whether there may be something within so many seconds: a rate lets it through again, or it is due already
+        and could not be had, since another transaction has its hand on it.
+        """
         end = now + seconds * 1000
-        return any(now < one.empty_until <= end for own in self.purses.values() for one in own)
+        return any(due <= now for due in self._quiet.values()) or any(
+            now < one.empty_until <= end for own in self.purses.values() for one in own
+        )
 
     # What came of it.
 

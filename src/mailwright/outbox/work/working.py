@@ -12,6 +12,7 @@ from functools import partial
 from mailwright import __version__
 from mailwright.outbox.asking import Query
 from mailwright.outbox.changing import is_paused
+from mailwright.outbox.database import is_full
 from mailwright.outbox.ids import text_of
 from mailwright.outbox.work.mending import mend
 from mailwright.outbox.work.office import Office, Surroundings
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 RENEW = 30.0  # seconds between two renewals
 LONGEST_LEASE = 600.0
 LOOK = 5.0  # seconds after which it looks even when nobody said that there is something
+AGAIN = 0.05  # seconds until it looks again where it is to end when nothing is due, and something may be at once
+PATIENCE = 60.0  # seconds without a row after which it ends even so: a lock that somebody does not let go of
 JUMP = 5000  # ms by which the database's clock may differ from what was expected
 NO_ROOM = 60.0  # seconds that a full disk is waited for
 LONGEST_WAIT = 2 * HOUR  # until a next try: a quota's; a lane's own may be longer
@@ -130,6 +133,9 @@ class Worker:
     async def _claim_until_stopped(self, once: bool) -> None:
         pause, next_refresh, news, progress = 0.1, 0.0, True, clock()
         while not self.stopping.is_set():
+            bare = once and not self.hands.held  # what is in hand may come back behind the look's back
+            if bare:
+                self._stir()
             try:
                 refresh = news or clock() >= next_refresh
                 next_refresh = clock() + LOOK if refresh else next_refresh
@@ -151,14 +157,14 @@ class Worker:
             if got or self.hands.held:
                 progress = clock()
             elif once:
-                soon = not paused and any(office.schedule.soon(now, LOOK) for office in self.offices.values())
-                if not soon or clock() - progress > LOOK:
+                if bare and (paused or clock() - progress > PATIENCE or not self._soon(now)):
                     return
+                await asyncio.sleep(AGAIN)
+                continue
             if not got or len(self.hands.held) >= self._most():
                 news = await self._idle(paused)
                 if news:
-                    for office in self.offices.values():
-                        office.schedule.stirred()
+                    self._stir()
             else:
                 await asyncio.sleep(0)
 
@@ -193,6 +199,13 @@ class Worker:
                 task.cancel()
             await asyncio.wait((doing, stopped, hurried))
         return None if doing.cancelled() else doing.result()
+
+    def _stir(self) -> None:
+        for office in self.offices.values():
+            office.schedule.stirred()
+
+    def _soon(self, now: int) -> bool:
+        return any(office.schedule.soon(now, LOOK) for office in self.offices.values())
 
     def _most(self) -> int:
         return sum(office.schedule.ahead for office in self.offices.values())
@@ -236,8 +249,7 @@ class Worker:
         self._offset = offset
         if abs(jump) > JUMP:
             self._say(Event("clock", seconds=jump / 1000))
-            for office in self.offices.values():
-                office.schedule.stirred()
+            self._stir()
             if jump > 0:
                 await self._renew_now()  # others see our leases end too early
             else:
@@ -245,8 +257,7 @@ class Worker:
         if clock() >= self._repair_at:
             self._repair_at = clock() + HOUR
             await self._repair()
-            for office in self.offices.values():
-                office.schedule.stirred()
+            self._stir()
         return now
 
     async def _ask_the_time(self) -> list[tuple[Any, ...]]:
@@ -384,12 +395,3 @@ def _in_doubt(one: Consignment) -> Receipt:
     assert one.mail is not None  # it was begun
     recipients = one.mail.envelope.recipients
     return Receipt(tuple([Outcome(recipient, "in doubt") for recipient in recipients]), "", 0, one.mail.message_id)
-
-
-def is_full(problem: BaseException) -> bool:
-    """Whether an error of the database says that there is no room on the disk."""
-    cause = problem.__cause__
-    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL or getattr(cause, "sqlstate", "") == "53100"
-
-
-_SQLITE_FULL = 13

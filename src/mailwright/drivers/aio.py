@@ -8,7 +8,7 @@ import socket
 
 from mailwright.drivers.aio_connecting import connected_socket
 from mailwright.drivers.conduct import Secured, answer_of, conducted, driven
-from mailwright.drivers.hanging_up import reset_on_close
+from mailwright.drivers.hanging_up import as_connection_error, left_over, reset_on_close
 from mailwright.drivers.racing import unreachable
 from mailwright.drivers.sync import acknowledge_at_once
 from mailwright.steps import (
@@ -96,6 +96,8 @@ class Link(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
+        if exc is not None and self._sock is not None:
+            self._arrived += left_over(self._sock, BUFFER_LIMIT)  # asyncio does not look, if it saw the end in a write
         self._ended = True
         self._failure = exc or ConnectionResetError("the connection is closed")
         self._wake()
@@ -163,7 +165,7 @@ class Link(asyncio.BufferedProtocol):
             return data
         failure = None if self._transport is None else self._failure
         if isinstance(failure, OSError) and not isinstance(failure, ConnectionResetError):
-            raise _as_connection_error(failure)
+            raise as_connection_error(failure)
         return b""
 
     async def write(self, data: bytes | memoryview, timeout: float) -> None:
@@ -183,7 +185,7 @@ class Link(asyncio.BufferedProtocol):
         if transport.is_closing():  # it failed just now, and drops silently what it is given
             while self._failure is None:
                 await self._event(until)
-            raise _as_connection_error(self._failure)
+            raise as_connection_error(self._failure)
 
     def _count(self, left: int) -> None:
         """Of what the transport holds, `left` octets are still to be taken by the kernel."""
@@ -235,14 +237,14 @@ class Link(asyncio.BufferedProtocol):
 
     def _ended_while_writing(self) -> bytes:
         if self._failure is not None:
-            raise _as_connection_error(self._failure)
+            raise as_connection_error(self._failure)
         return b""
 
     def _usable(self) -> asyncio.Transport:
         if self._transport is None:
             raise ConnectionAbortedError("there is no connection")
         if self._failure is not None:
-            raise _as_connection_error(self._failure)
+            raise as_connection_error(self._failure)
         return self._transport
 
     async def connect(self, step: Connect) -> Peer:
@@ -314,12 +316,6 @@ async def _two_turns() -> None:
 def _expire(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_exception(TimeoutError())
-
-
-def _as_connection_error(problem: Exception) -> ConnectionError:
-    if isinstance(problem, ConnectionError):
-        return problem
-    return ConnectionResetError(*getattr(problem, "args", ()))
 
 
 async def run(plan: Plan[T], link: Link) -> T:

@@ -1,4 +1,4 @@
-"""The ways to end a connection that a socket has beside the usual one."""
+"""How connections end: the ways that a socket has beside the usual one, and what is left behind."""
 
 from __future__ import annotations
 
@@ -30,3 +30,18 @@ def end_sending(sock: socket.socket) -> None:
         sock.shutdown(socket.SHUT_WR)
     except OSError:
         pass  # the other side was quicker
+
+
+def left_over(sock: socket.socket, most: int) -> bytes:
+    """What the other side had said when it broke the connection off: the system keeps it, and it often says why."""
+    try:
+        return sock.recv(most)  # it does not block: asyncio has seen to that
+    except OSError:
+        return b""
+
+
+def as_connection_error(problem: Exception) -> ConnectionError:
+    """The same, as one of the errors that a broken connection has."""
+    if isinstance(problem, ConnectionError):
+        return problem
+    return ConnectionResetError(*getattr(problem, "args", ()))

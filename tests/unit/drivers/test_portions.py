@@ -183,3 +183,29 @@ def test_what_was_read_stays_as_it_is() -> None:
         return found
 
     assert asyncio.run(main()) == [b"reply 0", b"reply 1", b"reply 2"]
+
+
+@each_driver
+def test_what_was_said_before_the_connection_broke_is_heard(driver: str) -> None:
+    """The server says why, closes with octets unread, and so resets the connection: the next write fails."""
+
+    def refuse(sock: socket.socket) -> None:
+        sock.recv(10)
+        sock.sendall(b"552 too large\r\n")
+        sock.close()
+        gone.set()
+
+    async def plan() -> bytes:
+        await Connect("127.0.0.1", port, 5)
+        await Write(b"x" * 1000, 5)
+        await Ask(lambda: gone.wait(5))  # in this thread: nothing is read meanwhile
+        try:
+            for _ in range(3):
+                await Write(b"x" * 1000, 5)
+        except ConnectionError:
+            pass
+        return await Read(5)
+
+    gone = threading.Event()
+    with serving(refuse) as port:
+        assert drive(driver, plan()) == b"552 too large\r\n"

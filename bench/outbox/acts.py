@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mailwright import Message
@@ -103,7 +103,9 @@ def put_callers(url: str, count: int, callers: int = 64) -> Found:
 
 
 def put_connections(url: str, count: int, processes: int = 4, callers: int = 4) -> Found:
-    """Connections that commit one message each at a time: processes with threads, each with an outbox of its own."""
+    """Connections that commit one message each at a time, in a transaction of its own: processes with threads, each
+    with an outbox and so a connection of its own. Nothing is put together before it comes to the database.
+    """
     part = count // processes
     command = [
         sys.executable,
@@ -241,47 +243,45 @@ def smtp(url: str, count: int, port: int) -> Found:
         return timed(lambda: done.append(work(outbox.database, server, once=True)), count) | {"sent": done[0].sent}
 
 
-def latency(url: str, count: int) -> Found:
-    """From the commit in one process to the claim in another, one message at a time."""
+def latency(url: str, count: int, port: int) -> Found:
+    """From the commit in one process to the hands of a worker in another, one message at a time. The worker is the real
+    one, and sends over SMTP to a server on loopback what it has claimed.
+    """
+    from mailwright import Server
+    from mailwright.outbox.work.worker import begun
+
+    claimed: list[float] = []
+    done: list[float] = []
+
+    async def play() -> None:
+        worker = await begun(outbox.database, Server("127.0.0.1", port, security="none"))
+        take = worker.hands.take
+
+        def taking(rows: Iterable[Claimed], *given: Any) -> None:
+            rows = list(rows)
+            claimed.extend([time.monotonic()] * len(rows))
+            take(rows, *given)
+
+        worker.hands.take = taking  # type: ignore[method-assign]
+        working = asyncio.ensure_future(worker.run())
+        command = [sys.executable, "-m", "bench.outbox.acts", "_putter", json.dumps({"url": url, "count": count})]
+        putter = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert putter.stdin is not None and putter.stdout is not None
+        for number in range(count):
+            await asyncio.sleep(0.1)  # the worker sleeps again
+            putter.stdin.write(b"\n")
+            done.append(float(await putter.stdout.readline()))
+            while len(claimed) <= number:
+                await asyncio.sleep(0.001)
+        await putter.wait()
+        while worker.hands.held:
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await working
+
     with Outbox(url) as outbox:
-
-        async def play() -> list[float]:
-            desk = await desk_at(outbox)
-            store = desk.store
-            command = [sys.executable, "-m", "bench.outbox.acts", "_putter", json.dumps({"url": url, "count": count})]
-            putter = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            assert putter.stdin is not None and putter.stdout is not None
-            claimed: list[float] = []
-            done: list[float] = []
-
-            async def put() -> None:
-                assert putter.stdin is not None and putter.stdout is not None
-                for number in range(count):
-                    await asyncio.sleep(0.1)  # the worker sleeps again
-                    putter.stdin.write(b"\n")
-                    done.append(float(await putter.stdout.readline()))
-                    while len(claimed) <= number:
-                        await asyncio.sleep(0.001)
-
-            putting = asyncio.ensure_future(put())
-            while len(claimed) < count:
-                await desk.news(5)
-                domains = await desk.read(lambda: store.destinations("default", NORMAL, most=20))
-                if not domains:
-                    continue
-                free = dict.fromkeys(domains, 5)
-                rows = await desk.write(lambda free=free: store.claim(WORKER, "default", NORMAL, free, LEASE))
-                now = time.monotonic()
-                claimed += [now] * len(rows)
-                results = [Result(row.id, row.n, row.claims, SENT, 250, REPLY) for row in rows]
-                await desk.write(lambda results=results: store.settle(WORKER, results))
-            await putting
-            waits = [one - other for one, other in zip(claimed, done, strict=True)]
-            await putter.wait()
-            await desk.close()
-            return waits
-
-        waits = asyncio.run(play())
+        asyncio.run(play())
+    waits = [one - other for one, other in zip(claimed, done, strict=True)]
     return {"p50": share(waits, 0.5) * 1000, "p95": share(waits, 0.95) * 1000}
 
 

@@ -41,7 +41,10 @@ ROWS = (
     Row("sqlite-callers", "64 threads, commits shared", "sqlite", "put_callers", 30_000, {"rate": 9_000, "p99": 25}),
     Row("sqlite-batches", "batches of 1,000", "sqlite", "put_batches", 60_000, {"rate": 30_000}),
     Row("sqlite-rendered", "the same, rendered from text", "sqlite", "put_batches", 60_000, {}, {"rendering": True}),
-    Row("postgres-put", "16 connections, one a commit", "postgres", "put_connections", 16_000, {"rate": 5_000}),
+    Row("postgres-put", "16 connections, each in a transaction of its own", "postgres", "put_connections", 16_000,
+        {"rate": 5_000}),
+    Row("postgres-callers", "16 threads of one process, commits shared", "postgres", "put_callers", 16_000, {},
+        {"callers": 16}),
     Row("postgres-batches", "batches of 1,000", "postgres", "put_batches", 60_000, {"rate": 18_000}),
     Row("postgres-rendered", "the same, rendered from text", "postgres", "put_batches", 60_000, {},
         {"rendering": True}),
@@ -61,6 +64,7 @@ ROWS = (
     Row("sqlite-behind", "a claim behind so many rows of another", "sqlite", "behind", 1_000_000, {"p50": 5}),
     Row("postgres-behind", "a claim behind so many rows of another", "postgres", "behind", 1_000_000, {"p50": 5}),
 )  # fmt: skip
+SENDING = ("smtp", "latency")  # acts that send to the sink, and what arrives there is counted
 PEERS = {"procrastinate-drain": ("sqlite-drain", "postgres-drain"), "celery-drain": ("sqlite-drain", "postgres-drain")}
 TIMES = 15  # as many times as fast as the peers the outbox is to be drained
 
@@ -145,13 +149,13 @@ def run(row: Row, engines: Engines, count: int) -> tuple[dict[str, float], float
     with engines.url(row.engine) as url:
         given: dict[str, Any] = {"url": url, "count": count, **row.more}
         before = None
-        if row.act == "smtp":
+        if row.act in SENDING:
             given["port"] = engines.sink().place.port
             before = engines.sink().count()
         watch = machine.Watch(())
         command = [sys.executable, "-m", module, row.act, json.dumps(given)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
-        others = watch.others() if row.engine == "sqlite" and row.act != "smtp" else 0.0
+        others = watch.others() if row.engine == "sqlite" and row.act not in SENDING else 0.0
         if done.returncode:
             raise Missing(f"{row.name} failed: {(done.stderr.strip().splitlines() or ['no reason'])[-1]}")
         if before is not None:

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -33,9 +33,12 @@ ROOM = 500_000_000  # octets that must be free there
 START = 20  # seconds
 END = 10
 
-# The shell ends the server when its input ends, and so with this process, however that ended. SIGQUIT is PostgreSQL's
-# immediate shutdown.
-LIVE = 'exec 3<&0; "$@" </dev/null 3<&- & server=$!; cat <&3 >/dev/null; kill -QUIT $server; wait $server'
+# The shell ends the server when its input ends, and so with this process, however that ended; a line of input has it
+# started anew. SIGQUIT is PostgreSQL's immediate shutdown: what comes after it begins with crash recovery.
+LIVE = (
+    'exec 3<&0; "$@" </dev/null 3<&- & server=$!; while read -r _ <&3; do kill -QUIT $server; wait $server; '
+    '"$@" </dev/null 3<&- & server=$!; done; kill -QUIT $server; wait $server'
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class PostgresServer:
     process: int
     """The shell that holds the server."""
 
+    again: Callable[[], object] = field(repr=False)
     numbers: Iterator[int] = field(repr=False, default_factory=itertools.count)
 
     def url(self, database: str = "postgres") -> str:
@@ -78,6 +82,20 @@ class PostgresServer:
     def main_process(self) -> int:
         """The id of PostgreSQL's own first process."""
         return int((self.socket / "data" / "postmaster.pid").read_text("ascii").split()[0])
+
+    def restart(self) -> None:
+        """End it at once, as ``pg_ctl restart -m immediate`` does, and wait until it has recovered and answers."""
+        before, deadline = self.main_process(), time.monotonic() + START
+        self.again()
+        while not (self._is_another(before) and _answers(self.socket, self.port)):
+            assert time.monotonic() < deadline, "PostgreSQL does not come back"
+            time.sleep(0.02)
+
+    def _is_another(self, before: int) -> bool:
+        try:
+            return self.main_process() != before
+        except (OSError, IndexError):
+            return False
 
 
 def missing() -> str | None:
@@ -160,7 +178,9 @@ def running(
             command += ["-c", f"{name}={text}"]
         user = None if prefix else _user()
         with _living(command, _environment(programs), folder, port, user) as process:
-            yield PostgresServer(host, port, folder, process)
+            assert process.stdin is not None
+            again = functools.partial(os.write, process.stdin.fileno(), b"\n")
+            yield PostgresServer(host, port, folder, process.pid, again)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -198,7 +218,7 @@ def _create(programs: Path, folder: Path) -> None:
 @contextmanager
 def _living(
     command: Sequence[str], environment: Mapping[str, str], folder: Path, port: int, user: str | None
-) -> Iterator[int]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server while the context lasts; enter it once it takes connections at its socket."""
     log = folder / "console.log"
     with log.open("wb") as output:
@@ -213,7 +233,7 @@ def _living(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"PostgreSQL does not answer\n{log.read_text('utf-8', 'replace')}")
             time.sleep(0.02)
-        yield process.pid
+        yield process
     finally:
         process.stdin.close()
         try:

@@ -144,9 +144,19 @@ _HOW = "Write sqlite:///mail.db, sqlite:////var/lib/app/mail.db, a path, or post
 
 
 _SQLITE_FULL = 13  # the result code of that name
+_SQLITE_REFUSALS = (18, 19, 20)  # TOOBIG, CONSTRAINT, MISMATCH
 
 
 def is_full(problem: BaseException) -> bool:
     """Whether an error of the database says that there is no room on the disk."""
     cause = problem.__cause__
     return getattr(cause, "sqlite_errorcode", 0) & 0xFF == _SQLITE_FULL or getattr(cause, "sqlstate", "") == "53100"
+
+
+def is_refusal(problem: BaseException) -> bool:
+    """Whether an error of the database says that it does not take what a row holds, which is not the other rows' fault:
+    SQLSTATEs of the classes 22 and 23.
+    """
+    cause = problem.__cause__
+    refused = getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_REFUSALS
+    return refused or (getattr(cause, "sqlstate", "") or "")[:2] in ("22", "23")

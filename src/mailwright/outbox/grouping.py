@@ -1,7 +1,9 @@
-"""Many callers, one commit: whoever comes first writes for all who wait, and each returns only after that commit.
+"""Many callers, one commit: the first who waits writes for all who do, and each returns only after that commit.
 
-A commit on the disk costs more than the rows in it. There is no thread of its own: the first caller leads, the others
-wait, and when it is done it hands the lead to the first of those who came meanwhile.
+A commit costs more than the rows in it. There is no thread of its own and no waiting for company: who comes while
+nobody writes does so at once, the others wait, and whoever is done lets the first of them write for all who came.
+Where several can write at the same time (`Store.writers`), who has waited long does so beside the others: on PostgreSQL
+a put waits for the end of a transaction that has put the same key.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from itertools import islice
 from time import sleep
 
 from mailwright.outbox.asking import conduct
-from mailwright.outbox.database import CommitUnknown
+from mailwright.outbox.database import CommitUnknown, is_refusal
 from mailwright.outbox.putting import put, put_again, written
 from mailwright.outbox.staging import drop_staged, is_staged, put_long
 from mailwright.outbox.store import HEAD
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST = 256  # messages of one commit
 OCTETS = 4 << 20  # of their contents
+LONG_WAIT = 0.02  # seconds; many times what a commit usually takes
 
 Answer = bytes | BaseException
 
@@ -56,14 +59,14 @@ def each_its_own(problem: OutboxUnavailable, count: int) -> list[BaseException]:
 
 
 class _Ticket:
-    """A caller that waits: its turn comes with an answer, or with the lead."""
+    """A caller that waits: its turn comes with an answer, or with a batch that it is to write, its own draft first."""
 
-    __slots__ = ("answer", "draft", "leads", "turn")
+    __slots__ = ("answer", "batch", "draft", "turn")
 
     def __init__(self, draft: Draft) -> None:
         self.draft = draft
         self.answer: Answer | None = None
-        self.leads = False
+        self.batch: Sequence[_Ticket] = ()
         self.turn = allocate_lock()
         self.turn.acquire()
 
@@ -79,7 +82,7 @@ class Group:
         self._process = os.getpid()
         self._lock = allocate_lock()
         self._waiting: list[_Ticket] = []
-        self._led = False
+        self._writing = 0  # callers that write now, each for a batch of its own
 
     def put(self, draft: Draft) -> bytes:
         """Write the draft, perhaps with others, and give the id. Raises what its own writing raised."""
@@ -89,28 +92,41 @@ class Group:
             return written(self._long(draft))  # nobody should wait for a long one
         ticket = _Ticket(draft)
         try:
-            self._take_turn(ticket)
-        except BaseException:  # Ctrl-C: the others must not wait for whoever is gone
             with self._lock:
-                if ticket in self._waiting:
-                    self._waiting.remove(ticket)
-                if ticket.leads:
-                    self._hand_over(ticket)
+                if not self._writing:
+                    self._writing = 1
+                    ticket.batch = (ticket,)
+                    ticket.turn.release()
+                else:
+                    self._waiting.append(ticket)
+            while not ticket.turn.acquire(timeout=LONG_WAIT if self._database.store.writers > 1 else -1):
+                self._write_beside()
+            if ticket.batch:
+                self._lead(ticket)
+        except BaseException:  # Ctrl-C: the others must not wait for whoever is gone
+            self._leave(ticket)
             raise
         if ticket.answer is _INTERRUPTED:
             return written(self._database.write(lambda: put_again(self._database.store, [draft]))[0])
         assert ticket.answer is not None
         return written(ticket.answer)
 
-    def _take_turn(self, ticket: _Ticket) -> None:
+    def _write_beside(self) -> None:
+        """Whoever writes takes long, perhaps because it waits for somebody's transaction: others need not."""
         with self._lock:
-            self._waiting.append(ticket)
-            ticket.leads = not self._led
-            self._led = True
-        if not ticket.leads:
-            ticket.turn.acquire()
-        if ticket.answer is None:
-            self._lead(ticket)
+            if self._waiting and self._writing < self._database.store.writers:
+                self._writing += 1
+                self._pass_on()
+
+    def _leave(self, ticket: _Ticket) -> None:
+        """Whoever waited is gone; if it was to write, the next one does."""
+        with self._lock:
+            if ticket in self._waiting:
+                self._waiting.remove(ticket)
+            if ticket.batch:
+                self._waiting[:0] = ticket.batch[1:]
+                ticket.batch = ()
+                self._pass_on()
 
     def put_all(self, drafts: Sequence[Draft]) -> Sequence[Answer]:
         """Write a whole batch in a commit of its own; a long one of them in its own way. Gives an answer for each."""
@@ -140,9 +156,7 @@ class Group:
 
     def _lead(self, leader: _Ticket) -> None:
         """Write the batch that the leader is the first of."""
-        with self._lock:
-            batch = self._waiting[: first_of(ticket.draft for ticket in self._waiting)]
-            del self._waiting[: len(batch)]
+        batch = leader.batch
         answers: Sequence[Answer] = [_INTERRUPTED] * len(batch)
         try:
             answers = self._write([ticket.draft for ticket in batch])
@@ -154,30 +168,33 @@ class Group:
                 raise
 
     def _answer(self, leader: _Ticket, batch: Sequence[_Ticket], answers: Sequence[Answer]) -> None:
-        """Hand over the lead, so that the next batch is on its way, and then tell everybody."""
+        """Let the next batch be on its way, and then tell everybody."""
         with self._lock:
-            if leader.leads:
-                self._hand_over(leader)
+            if leader.batch:
+                leader.batch = ()
+                self._pass_on()
         for ticket, answer in zip(batch, answers, strict=True):
             if ticket.answer is None:
                 ticket.answer = answer
                 ticket.turn.release()
 
-    def _hand_over(self, leader: _Ticket) -> None:
-        """Give the lead to the first who waits; the lock is held."""
-        leader.leads = False
-        self._led = bool(self._waiting)
-        if self._waiting:
-            self._waiting[0].leads = True
-            self._waiting[0].turn.release()
+    def _pass_on(self) -> None:
+        """Whoever wrote has done so: the first who waits writes next, for as many as fit. The lock is held."""
+        if not self._waiting:
+            self._writing -= 1
+            return
+        batch = self._waiting[: first_of(ticket.draft for ticket in self._waiting)]
+        del self._waiting[: len(batch)]
+        batch[0].batch = batch
+        batch[0].turn.release()
 
     def _write(self, drafts: Sequence[Draft]) -> Sequence[Answer]:
         """One answer for each draft. What is wrong with one of them must not be the others' loss."""
         try:
             return self._all(drafts)
-        except OutboxUnavailable as problem:
-            return each_its_own(problem, len(drafts))
         except Exception as problem:
+            if isinstance(problem, OutboxUnavailable) and not is_refusal(problem):
+                return each_its_own(problem, len(drafts))
             if len(drafts) == 1:
                 return [problem]
             return [self._write([draft])[0] for draft in drafts]

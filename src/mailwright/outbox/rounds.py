@@ -1,4 +1,4 @@
-"""Many tasks, one commit: the drafts that came while a transaction was on its way are written by the next one.
+"""Many tasks, one commit: the drafts that came while transactions were on their way are written by the next one.
 
 What `mailwright.outbox.grouping` is for threads. A database that groups commits itself is asked the same way: one
 transaction for many puts is less work for it too.
@@ -10,8 +10,8 @@ import asyncio
 from contextlib import suppress
 
 from mailwright.outbox.asking import conduct_async
-from mailwright.outbox.database import CommitUnknown
-from mailwright.outbox.grouping import each_its_own, first_of
+from mailwright.outbox.database import CommitUnknown, is_refusal
+from mailwright.outbox.grouping import LONG_WAIT, each_its_own, first_of
 from mailwright.outbox.putting import put, put_again, written
 from mailwright.outbox.staging import drop_staged, is_staged, put_long
 from mailwright.outbox.store import HEAD
@@ -32,7 +32,9 @@ class Rounds:
     def __init__(self, database: AsyncDatabase) -> None:
         self._database = database
         self._waiting: list[tuple[Draft, asyncio.Future[Answer]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: set[asyncio.Task[None]] = set()
+        self._done = 0  # rounds so far
+        self._look: asyncio.TimerHandle | None = None
 
     async def put(self, draft: Draft) -> bytes:
         """Write the draft, perhaps with others, and give the id. Raises what its own writing raised."""
@@ -40,9 +42,22 @@ class Rounds:
             return written(await self._long(draft))
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((draft, answer))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._go_round())
+        if not self._writing:
+            self._writing.add(asyncio.create_task(self._go_round()))
+        elif self._look is None and self._database.store.writers > 1:
+            self._look_later()
         return written(await answer)
+
+    def _look_later(self) -> None:
+        self._look = asyncio.get_running_loop().call_later(LONG_WAIT, self._write_beside, self._done)
+
+    def _write_beside(self, done: int) -> None:
+        """Where no round has come to its end since: whoever writes may wait for somebody's transaction."""
+        self._look = None
+        if self._waiting:
+            if done == self._done and len(self._writing) < self._database.store.writers:
+                self._writing.add(asyncio.create_task(self._go_round()))
+            self._look_later()
 
     async def put_all(self, drafts: Sequence[Draft]) -> Sequence[Answer]:
         """Write a whole batch in a commit of its own; a long one of them in its own way. Gives an answer for each."""
@@ -83,19 +98,20 @@ class Rounds:
                     for _, waits in batch:
                         waits.cancel()
                     raise
+                self._done += 1
                 for (_, waits), answer in zip(batch, answers, strict=True):
                     if not waits.done():
                         waits.set_result(answer)
         finally:
-            self._writing = None
+            self._writing.discard(asyncio.current_task())
 
     async def _write(self, drafts: Sequence[Draft]) -> Sequence[Answer]:
         """One answer for each draft. What is wrong with one of them must not be the others' loss."""
         try:
             return await self._all(drafts)
-        except OutboxUnavailable as problem:
-            return each_its_own(problem, len(drafts))
         except Exception as problem:
+            if isinstance(problem, OutboxUnavailable) and not is_refusal(problem):
+                return each_its_own(problem, len(drafts))
             if len(drafts) == 1:
                 return [problem]
             return [(await self._write([draft]))[0] for draft in drafts]

@@ -111,8 +111,8 @@ class Result:
 @value
 class Destination:
     """What is known of the way to `domain` over `account`; an empty `domain` is the account as a whole. Nothing is sent
-    `until` that time (ms), for this `reason`; `pace` is the learned number of messages a second, 0 if none was learned,
-    and `connections` the learned number of these.
+    `until` that time (ms), for this `reason`; `pace` is the learned number of messages a second, 0 if none was
+    learned.
     """
 
     account: str
@@ -120,4 +120,3 @@ class Destination:
     until: int = 0
     reason: str = ""
     pace: float = 0.0
-    connections: int = 0

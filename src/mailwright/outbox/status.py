@@ -107,8 +107,7 @@ class Status:
 class Waiting:
     """What is `open` for one destination (the recipients' domain) over one account: `due` now, due `later` because it
     was deferred, scheduled or is in a worker's hands, or `held`. `oldest`: seconds since the oldest of them was put,
-    held ones left out; `None` without any. `rate` and `failures`: how many a second were sent, and failed for good, in
-    the last five minutes, or in the time of the last 20,000 recipients of all destinations if that is less.
+    held ones left out; `None` without any. `rate`, `failures`, `median` and `slow` are those of `Reached`.
     """
 
     account: str
@@ -120,12 +119,30 @@ class Waiting:
     oldest: float | None = None
     rate: float = 0.0
     failures: float = 0.0
+    median: float | None = None
+    slow: float | None = None
+
+
+@value
+class Reached:
+    """What went to one destination lately: how many a second were sent (`rate`), and failed for good (`failures`), in
+    the last five minutes, or in the time of the last 20,000 recipients of all destinations if that is less. Of those
+    sent, how long after it was put half of them (`median`) and nineteen in twenty (`slow`) had gone, in seconds, as far
+    as the last 5,000 recipients of all destinations tell; `None` without any.
+    """
+
+    account: str
+    destination: str
+    rate: float
+    failures: float
+    median: float | None
+    slow: float | None
 
 
 @value
 class Slowed:
     """A destination, or with an empty `destination` a whole account, that is paused `until` some time, for a `reason`,
-    or that has learned a `pace` (messages a second) or a number of `connections`; 0 where none was learned.
+    or that has learned a `pace`, in messages a second; 0 where none was learned.
     """
 
     account: str
@@ -133,7 +150,6 @@ class Slowed:
     until: datetime | None
     reason: str
     pace: float
-    connections: int
 
 
 @value
@@ -164,7 +180,7 @@ class Stats:
     """The whole outbox: how many recipients are in which state, and how fast it goes.
 
     `oldest`: seconds since the oldest open message was put, held ones left out. `waiting`: the 50 destinations with the
-    most open recipients.
+    most open recipients. `reached`: the 50 to which the most went lately, whether anything waits for them or not.
     """
 
     counts: dict[str, int]
@@ -176,6 +192,7 @@ class Stats:
     suppressions: int
     paused: bool
     epoch: int
+    reached: tuple[Reached, ...] = ()
 
     @property
     def open(self) -> int:

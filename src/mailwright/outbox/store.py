@@ -28,7 +28,12 @@ HEAD = 1 << 18  # octets of a content that stand in the message's own row; the r
 
 
 class Store:
-    """The statements of one engine as plans; it holds nothing else. This class is SQLite's."""
+    """The statements of one engine as plans; it holds nothing else. This class is SQLite's.
+
+    `writers`: how many of one process may put at the same time, when those before take long.
+    """
+
+    writers = 1
 
     def __init__(self, dialect: Dialect = SQLITE) -> None:
         self.dialect = dialect
@@ -126,9 +131,11 @@ class Store:
         return due if isinstance(due, int) else None  # what is no time is set aside by a worker
 
     async def claim(
-        self, worker: bytes, account: str, lane: int, budgets: Mapping[str, int], lease: float
+        self, worker: bytes, account: str, lane: int, budgets: Mapping[str, int], lease: float, undoable: bool = False
     ) -> list[Claimed]:
-        """Take the lease of up to so many due rows of each destination in `budgets`, for `lease` seconds."""
+        """Take the lease of up to so many due rows of each destination in `budgets`, for `lease` seconds. `undoable`:
+        the caller may want to roll it back when it sees the rows.
+        """
         rows: list[tuple[Any, ...]] = []
         for domain, most in budgets.items():
             rows += await Query(
@@ -137,9 +144,9 @@ class Store:
                 | {"lease": int(lease * 1000)},
             )
         messages = await self._messages(list({row[0] for row in rows}))
-        return await self._read(rows, messages)
+        return await self.read(rows, messages)
 
-    async def _read(self, rows: Sequence[tuple[Any, ...]], messages: Mapping[Any, tuple[Any, ...]]) -> list[Claimed]:
+    async def read(self, rows: Sequence[tuple[Any, ...]], messages: Mapping[Any, tuple[Any, ...]]) -> list[Claimed]:
         """The rows as values; those that can't be read are set aside."""
         claimed, strange = claimed_rows(rows, messages)
         if strange:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -188,7 +189,10 @@ def test_stats_for_people_and_programs(run, outbox: Outbox) -> None:  # type: ig
     facts = json.loads(run("stats", "--json").out)
     assert facts["counts"]["sent"] == facts["counts"]["queued"] == facts["open"] == 1
     assert facts["waiting"][0]["destination"] == "example.net" and facts["oldest"] >= 0
+    (reached,) = facts["reached"]
+    assert reached["destination"] == BOB.partition("@")[2] and 0 <= reached["median"] <= reached["slow"] < 300
     text = run("stats").out
+    assert re.search(r"sent to +sent/s failed/s +half in +95% in\n" + BOB.partition("@")[2] + r" +0\.0033 +- ", text)
     assert "queued" in text and "example.net" in text and "oldest open message" in text
     outbox.pause()
     assert "PAUSED" in run("stats").out

@@ -181,6 +181,20 @@ def test_two_that_open_a_new_file_at_once_agree(tmp_path: Path) -> None:
     assert len(identities) == 8 and len(set(identities)) == 1
 
 
+def test_whoever_writes_to_a_file_that_has_no_log_yet_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself says "database is locked" there at once, whatever its time-out is."""
+    application = sqlite3.connect(tmp_path / "mail.db", isolation_level=None, check_same_thread=False)
+    (tmp_path / "mail.db").chmod(0o600)
+    application.execute("BEGIN IMMEDIATE")
+    application.execute("CREATE TABLE orders (id INTEGER)")
+    timer = threading.Timer(0.3, application.execute, ["COMMIT"])
+    timer.start()
+    with Outbox(tmp_path / "mail.db") as outbox:
+        outbox.put(message())
+    timer.join()
+    application.close()
+
+
 # While it runs
 
 

@@ -91,8 +91,45 @@ def test_a_great_rate_is_told_of_the_newest(outbox: Outbox, monkeypatch: pytest.
     assert 5 / 30 < outbox.stats().waiting[0].rate <= 5 / 10
 
 
-def test_the_newest_are_found_by_an_index(outbox: Outbox) -> None:
-    statement = outbox.store.sql["newest_outcomes"]
+def test_each_destination_has_its_latency(outbox: Outbox) -> None:
+    """Of those that were sent; whether anything waits for the destination or not."""
+    put(outbox, *[f"r{n}@example.net" for n in range(20)], "late@example.net")
+    put(outbox, "eve@example.com", "kim@example.com", "bob@example.edu", "liz@example.org")
+    end(outbox, "example.net", 20)
+    end(outbox, "example.com", 1)
+    end(outbox, "example.com", 1, FAILED)
+    end(outbox, "example.edu", 1, FAILED)
+    # As if the n-th had taken n seconds, and failures an hour.
+    asked(outbox, "UPDATE mw_message SET created_at = {now} - 200000")
+    asked(outbox, "UPDATE mw_outcome SET at = (SELECT m.created_at FROM mw_message m WHERE m.id = mw_outcome.message_id) + "
+          "CASE WHEN state = 11 THEN 190000 ELSE 1000 * (n + 1) END")  # fmt: skip
+    told = outbox.stats()
+    assert [(one.destination, one.rate, one.failures, one.median, one.slow) for one in told.reached] == [
+        ("example.net", 20 / 300, 0, 11.0, 20.0), ("example.com", 1 / 300, 1 / 300, 1.0, 1.0),
+        ("example.edu", 0, 1 / 300, None, None),
+    ]  # fmt: skip
+    assert [(one.destination, one.rate, one.median, one.slow) for one in told.waiting] == [
+        ("example.net", 20 / 300, 11.0, 20.0), ("example.org", 0, None, None),
+    ]  # fmt: skip
+
+
+def test_the_latency_is_that_of_the_newest(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, so many are read."""
+    put(outbox, *[f"r{n}@example.net" for n in range(9)])
+    end(outbox, "example.net", 9)
+    asked(outbox, "UPDATE mw_message SET created_at = {now} - 200000")
+    asked(outbox, "UPDATE mw_outcome SET at = (SELECT m.created_at FROM mw_message m WHERE m.id = mw_outcome.message_id) + "
+          "1000 * (n + 1)")  # fmt: skip
+    assert outbox.stats().reached[0].median == 5.0
+    monkeypatch.setattr(stats, "TIMED", 3)
+    assert (outbox.stats().reached[0].median, outbox.stats().reached[0].slow) == (8.0, 9.0)
+    asked(outbox, "DELETE FROM mw_message")  # as `prune` does it
+    assert (outbox.stats().reached[0].rate, outbox.stats().reached[0].median) == (9 / 300, None)
+
+
+@pytest.mark.parametrize("name", ["newest_outcomes", "newest_latencies"])
+def test_the_newest_are_found_by_an_index(outbox: Outbox, name: str) -> None:
+    statement = outbox.store.sql[name]
     given = {"span": 300_000, "most": 20_000}
     if outbox.store.dialect.name == "sqlite":
         plan = " ".join(row[3] for row in asked(outbox, f"EXPLAIN QUERY PLAN {statement}", given))

@@ -35,7 +35,7 @@ def left_over(action: str, one: Delivery) -> str:
     if action == "cancel" and state == "unknown" and one.text.startswith("Cancelled"):
         return f"it may have been sent before, and nobody can take that back: {state}"
     if action == "cancel" and one.cancelled:
-        return f"{who_has(one)} has it: stopped unless the last octet has left already; `show` tells"
+        return f"{who_has(one)} has it: stopped unless it begins with it within two seconds; `show` tells"
     return ""
 
 

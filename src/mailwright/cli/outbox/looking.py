@@ -162,6 +162,12 @@ def _tell_stats(stats: Stats, as_json: bool) -> None:
             name = visible(w.destination + (f" via {w.account}" if w.account != "default" else ""), 32)
             counts = f"{w.open:>9,} {w.due:>9,} {w.later:>9,} {w.held:>9,}"
             lines.append(f"{name:32} {counts} {spoken(w.oldest):>8} {_rate(w.rate):>7} {_rate(w.failures):>8}")
+    if stats.reached:
+        lines += ["", f"{'sent to':32} {'sent/s':>7} {'failed/s':>8} {'half in':>8} {'95% in':>8}"]
+        for r in stats.reached[:20]:
+            name = visible(r.destination + (f" via {r.account}" if r.account != "default" else ""), 32)
+            times = f"{spoken(r.median):>8} {spoken(r.slow):>8}"
+            lines.append(f"{name:32} {_rate(r.rate):>7} {_rate(r.failures):>8} {times}")
     for s in stats.slowed:
         place = visible(f"{s.account}/{s.destination}" if s.destination else f"account {s.account}", 100)
         if s.until is not None:

@@ -18,6 +18,13 @@ _LENGTH = struct.Struct("!i").pack
 _NULL = _LENGTH(-1)
 
 
+def octets_of(text: str) -> bytes:
+    """A text for PostgreSQL. What it can't keep, half a surrogate pair and U+0000, becomes a question mark: a text from
+    outside must not keep others from being written.
+    """
+    return text.encode("utf-8", "replace").replace(b"\0", b"?")
+
+
 class Array:
     """A column in its binary form. `element` and `kind` are the numbers by which PostgreSQL knows the types."""
 
@@ -69,16 +76,14 @@ class Texts(Array):
 
     @classmethod
     def of(cls, values: Sequence[str | None]) -> Texts:
-        """What PostgreSQL can't keep, half a surrogate pair and U+0000, becomes a question mark: a text from outside
-        must not keep others from being written.
-        """
+        """From texts, see `octets_of`."""
         parts = [cls._head(len(values), None in values)]
         for value in values:
             if value is None:
                 parts.append(_NULL)
             else:
-                octets = value.encode("utf-8", "replace")
-                parts += _LENGTH(len(octets)), octets.replace(b"\0", b"?")
+                octets = octets_of(value)
+                parts += _LENGTH(len(octets)), octets
         return cls(b"".join(parts))
 
 

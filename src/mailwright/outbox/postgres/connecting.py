@@ -31,6 +31,9 @@ PLANS = {
     "plan_cache_mode": "force_generic_plan", "jit": "off",
 }  # fmt: skip
 
+# Whoever puts says the same few statements again and again, and to plan one anew takes longer than to perform it.
+LASTING = b"SET plan_cache_mode = force_generic_plan"
+
 FACTS = """SELECT current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),
 current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
 pg_is_in_recovery(), current_setting('transaction_read_only'), pg_backend_pid()"""

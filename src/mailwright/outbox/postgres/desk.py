@@ -4,7 +4,8 @@ How it hears of new rows: NOTIFY takes a lock of the whole server at COMMIT, so 
 committed one after the other. Hence nobody notifies while every worker is busy. A worker that has nothing to do takes
 a shared advisory lock, and a put notifies only if it finds that lock taken (see ``add_messages``). What was committed
 between a worker's last look and its lock is found by looks right after and a little later; what a long transaction had
-put before, by the look that a worker takes every few seconds anyway.
+put before, by the look that a worker takes every few seconds anyway. A worker that is rung for claims some of it first,
+in one statement (``claim_new``), and looks at everything else then.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from mailwright.outbox.postgres.connecting import connect_to_listen
 from mailwright.outbox.postgres.engine import AsyncPostgresDatabase
 from mailwright.outbox.postgres.meanings import unavailable
 from mailwright.outbox.postgres.session import PostgresSession
+from mailwright.outbox.postgres.waking import NewClaim, forgotten
 from mailwright.outbox.store import damaged_piece
 from mailwright.outbox.work.settling import Replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from typing import Any, TypeVar
 
     from mailwright.outbox.postgres.engine import PostgresDatabase
@@ -75,6 +77,18 @@ class PostgresDesk:
     async def survey(self, make: Callable[[], Plan[T]]) -> T:
         """A look that may take long: here it holds up nobody either."""
         return await self._database.look(make)
+
+    async def claim_new(
+        self, worker: bytes, account: str, most: int, each: int, closed: Sequence[str], lease: float
+    ) -> tuple[list[Claimed], dict[str, str]]:
+        """See `Desk.claim_new`."""
+        database = self._database
+        store, identity = database.store, database.identity
+        return await database.write(NewClaim(store, identity, worker, account, most, each, closed, lease).plan)
+
+    async def forgotten(self, worker: bytes, account: str, lease: float) -> tuple[list[Claimed], dict[str, str]]:
+        """See `Desk.forgotten`."""
+        return await self._database.write(lambda: forgotten(self._database.store, worker, account, lease))
 
     async def pieces(self, row: Claimed) -> Callable[[int], bytes]:
         """What gives the pieces behind the head of a content, one at a time, when they are sent: the loop waits for

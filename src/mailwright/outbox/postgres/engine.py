@@ -12,7 +12,7 @@ from mailwright.outbox.asking import Query, conduct, conduct_async, perform, per
 from mailwright.outbox.database import CommitUnknown
 from mailwright.outbox.joining import async_driver_connection, driver_connection
 from mailwright.outbox.migrating import identify, migrate
-from mailwright.outbox.postgres.connecting import MIGRATING, TABLES, Address, address, check, plans
+from mailwright.outbox.postgres.connecting import LASTING, MIGRATING, TABLES, Address, address, check, plans
 from mailwright.outbox.postgres.joining import perform_joined, perform_joined_async
 from mailwright.outbox.postgres.meanings import gone, unavailable, worth_repeating
 from mailwright.outbox.postgres.pool import AsyncPool, Pool
@@ -62,8 +62,9 @@ class PostgresDatabase:
                 session.connection.prepare_threshold = None
             if self._worker and session.pooled:
                 session.opening = plans("SET LOCAL", "BEGIN; ")
-            elif self._worker:
-                session.connection.execute(plans("SET"))
+            elif not session.pooled:
+                session.connection.execute(plans("SET") if self._worker else LASTING)
+                session.prepares = self.address.prepare is not None
         except BaseException:
             session.connection.close()
             raise
@@ -88,7 +89,7 @@ class PostgresDatabase:
         return self._transact(make, VIEW)
 
     def _transact(self, make: Callable[[], Plan[T]], begin: str) -> T:
-        patience = _patience()
+        patience: Iterator[float] | None = None
         while True:
             try:
                 session = self._pool.take()
@@ -99,6 +100,7 @@ class PostgresDatabase:
             except CommitLost as problem:
                 raise _unknown(self.place) from problem
             except psycopg.Error as problem:
+                patience = patience or _patience()
                 wait = next(patience, None) if _repeatable(problem) else None
                 if wait is None:
                     raise unavailable(problem, self.place) from problem
@@ -152,8 +154,9 @@ class AsyncPostgresDatabase:
                 connection.prepare_threshold = None
             if self._worker and session.pooled:
                 session.opening = plans("SET LOCAL", "BEGIN; ")
-            elif self._worker:
-                await connection.execute(plans("SET"))
+            elif not session.pooled:
+                await connection.execute(plans("SET") if self._worker else LASTING)
+                session.prepares = self.address.prepare is not None
         except BaseException:
             await connection.close()
             raise
@@ -186,7 +189,7 @@ class AsyncPostgresDatabase:
         await self._pool.forget()
 
     async def _transact(self, make: Callable[[], Plan[T]], begin: str) -> T:
-        patience = _patience()
+        patience: Iterator[float] | None = None
         while True:
             try:
                 session = await self._pool.take()
@@ -197,6 +200,7 @@ class AsyncPostgresDatabase:
             except CommitLost as problem:
                 raise _unknown(self.place) from problem
             except psycopg.Error as problem:
+                patience = patience or _patience()
                 wait = next(patience, None) if _repeatable(problem) else None
                 if wait is None:
                     raise unavailable(problem, self.place) from problem

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-TABLE = "SELECT to_regclass('mw_meta') IS NOT NULL"
 WHOSE = """SELECT value, pg_is_in_recovery(), current_setting('transaction_read_only'), current_setting('fsync'),
 current_setting('full_page_writes'), current_setting('synchronous_commit') FROM mw_meta WHERE name = 'identity'"""
 
@@ -88,7 +87,22 @@ def _stuck(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -
 
 async def _part(connection: Any, database: PostgresDatabase | AsyncPostgresDatabase, make: Callable[[], Plan[T]]) -> T:
     """The plan, after a look at the connection, as what `mailwright.outbox.joining` says."""
-    whose = await Query(WHOSE, {}) if (await Query(TABLE, {}))[0][0] else []
+
+    async def checked() -> T:
+        await _check(database)
+        return await make()
+
+    if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+        return await as_transaction(checked, "BEGIN", commit=True)
+    return await as_savepoint(checked)
+
+
+async def _check(database: PostgresDatabase | AsyncPostgresDatabase) -> None:
+    """Look whether the connection is to this database, and keeps what it commits."""
+    try:
+        whose = await Query(WHOSE, {})
+    except psycopg.errors.UndefinedTable:  # undone with the savepoint, or the transaction, that it is in
+        raise other_database(database.place) from None
     if not whose or whose[0][0] != database.identity:
         raise other_database(database.place)
     replica, read_only, *settings = whose[0][1:]
@@ -99,9 +113,6 @@ async def _part(connection: Any, database: PostgresDatabase | AsyncPostgresDatab
         raise OutboxUnavailable(what, "Begin it READ WRITE; look also at read_only of the connection.")
     if database.durable:
         check_durable("the connection given", *settings)
-    if connection.info.transaction_status == TransactionStatus.IDLE:  # and so in autocommit
-        return await as_transaction(make, "BEGIN", commit=True)
-    return await as_savepoint(make)
 
 
 def _unavailable(problem: psycopg.Error, place: str) -> OutboxUnavailable:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from contextlib import suppress
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, TransactionStatus
 
 from mailwright.words.errors import OutboxUnavailable
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from mailwright.outbox.postgres.session import AsyncPostgresSession, PostgresSession
 
+OK = ConnStatus.OK
 MOST = 16  # connections at once; who comes then waits for one
 
 _inherited: list[object] = []  # of a parent process: neither used nor closed here, for a goodbye would be the parent's
@@ -34,8 +36,9 @@ class Pool:
 
     def _begin(self) -> None:
         self._process = os.getpid()
-        self._places = threading.BoundedSemaphore(self._most)
         self._free: list[PostgresSession] = []
+        self._made = self._waiting = 0
+        self._change = threading.Condition(threading.Lock())  # of these two
         self._closed = False
 
     def take(self) -> PostgresSession:
@@ -43,38 +46,69 @@ class Pool:
         if self._process != os.getpid():
             _inherited.extend(self._free)
             self._begin()
-        if self._closed:
-            raise OutboxUnavailable("This outbox is closed.", "Open another one.")
-        self._places.acquire()
-        try:
-            while self._free:
+        while True:
+            if self._closed:
+                raise OutboxUnavailable("This outbox is closed.", "Open another one.")
+            try:
                 session = self._free.pop()
-                if not session.connection.closed:
+            except IndexError:
+                if self._may_make():
+                    return self._made_anew()
+            else:
+                if session.connection.pgconn.status == OK:
                     return session
+                self._one_less()
+
+    def _may_make(self) -> bool:
+        """Whether there is room for one more; otherwise, after a wait for one that is free."""
+        with self._change:
+            if self._made < self._most:
+                self._made += 1
+                return True
+            self._waiting += 1  # before the look: who gives one back looks afterwards
+            try:
+                if not self._free:
+                    self._change.wait()
+            finally:
+                self._waiting -= 1
+            return False
+
+    def _made_anew(self) -> PostgresSession:
+        try:
             return self._connect()
         except BaseException:
-            self._places.release()
+            self._one_less()
             raise
+
+    def _one_less(self) -> None:
+        with self._change:
+            self._made -= 1
+            self._change.notify()
 
     def give_back(self, session: PostgresSession) -> None:
         """Keep it for the next, unless it is in no state for that."""
         connection = session.connection
         if self._process != os.getpid():
             _inherited.append(session)
-            return
-        if self._closed or connection.info.transaction_status != TransactionStatus.IDLE:
+        elif self._closed or connection.pgconn.transaction_status != TransactionStatus.IDLE:
             connection.close()
+            self._one_less()
         else:
             self._free.append(session)
-        self._places.release()
+            if self._waiting:
+                with self._change:
+                    self._change.notify()
 
     def forget(self) -> None:
         """Close all that are free: the server they lead to is gone."""
         while self._free:
             try:
-                self._free.pop().connection.close()
-            except (IndexError, psycopg.Error):  # another thread took the last one
-                continue
+                session = self._free.pop()
+            except IndexError:  # another thread took the last one
+                return
+            self._one_less()
+            with suppress(psycopg.Error):
+                session.connection.close()
 
     def close(self) -> None:
         """Close what is free; what is in use is closed when it comes back."""
@@ -110,7 +144,7 @@ class AsyncPool:
     async def give_back(self, session: AsyncPostgresSession) -> None:
         """Keep it for the next, unless it is in no state for that."""
         self._places.release()
-        if self._closed or session.connection.info.transaction_status != TransactionStatus.IDLE:
+        if self._closed or session.connection.pgconn.transaction_status != TransactionStatus.IDLE:
             await session.connection.close()
         else:
             self._free.append(session)

@@ -17,6 +17,8 @@ from psycopg.rows import tuple_row
 
 from mailwright.outbox.asking import perform, perform_async
 from mailwright.outbox.postgres.arrays import ARRAYS, Array
+from mailwright.outbox.postgres.direct import Direct, Known
+from mailwright.outbox.postgres.direct import Whole as Whole
 from mailwright.words.errors import OutboxUnavailable
 
 TYPE_CHECKING = False
@@ -29,13 +31,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Row = tuple[Any, ...]
 
-VIEW = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-
-class Whole(str):
-    """A statement that is the only write of its plan, and so a transaction by itself."""
-
-    __slots__ = ()
+# People's questions are of many kinds, and get a plan for what is asked.
+VIEW = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = auto"
 
 
 class CommitLost(Exception):
@@ -84,17 +81,23 @@ class PostgresSession:
     Raises `OutboxUnavailable` if it does not speak UTF-8.
     """
 
-    __slots__ = ("connection", "cursor", "opening", "pooled")
+    __slots__ = ("connection", "cursor", "direct", "opening", "pooled", "prepares")
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         _check(connection)
         self.connection = connection
+        self.direct = Direct(connection.pgconn)
+        self.prepares = False  # it is ours, and statements that are prepared stay so
         self.opening = b"BEGIN"
         self.pooled = False  # a pool stands between, which may change servers from one transaction to the next
         self.cursor = _Cursor(connection, row_factory=tuple_row)
 
-    def query(self, sql: str, given: Mapping[str, Any]) -> list[Row]:
+    def query(self, sql: str, given: Any) -> list[Row]:
         """The rows of one statement."""
+        if isinstance(sql, Known):
+            if self.prepares:
+                return self.connection.wait(self.direct.ask(sql, given))
+            given = dict(zip(sql.names, given, strict=True))
         cursor = self.cursor
         cursor.execute(sql.encode(), given or None, binary=True)
         return cursor.fetchall() if cursor.description is not None else []
@@ -120,11 +123,11 @@ class PostgresSession:
             result = perform(make(), late)
         except BaseException:
             if late.begun and not self.connection.closed:
-                self.connection.execute("ROLLBACK")
+                self.connection.wait(self.direct.say(b"ROLLBACK"))
             raise
         if late.begun:
             try:
-                self.connection.execute("COMMIT")
+                self.connection.wait(self.direct.say(b"COMMIT"))
             except psycopg.OperationalError as problem:
                 raise CommitLost from problem
         return result
@@ -139,10 +142,11 @@ class _Late:
         self._whole = False
 
     def begin(self, statement: str = "") -> None:
-        self._session.connection.execute(statement.encode() or self._session.opening)
+        session = self._session
+        session.connection.wait(session.direct.say(statement.encode() or session.opening))
         self.begun = True
 
-    def query(self, sql: str, given: Mapping[str, Any]) -> list[Row]:
+    def query(self, sql: str, given: Any) -> list[Row]:
         if not self.begun and not sql.startswith("SELECT"):
             if isinstance(sql, Whole):
                 return self._alone(sql, given)
@@ -166,17 +170,23 @@ class _Late:
 class AsyncPostgresSession:
     """The same on an asynchronous connection, for `perform_async`."""
 
-    __slots__ = ("connection", "cursor", "opening", "pooled")
+    __slots__ = ("connection", "cursor", "direct", "opening", "pooled", "prepares")
 
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         _check(connection)
         self.connection = connection
+        self.direct = Direct(connection.pgconn)
+        self.prepares = False
         self.opening = b"BEGIN"
         self.pooled = False
         self.cursor = _AsyncCursor(connection, row_factory=tuple_row)
 
-    async def query(self, sql: str, given: Mapping[str, Any]) -> list[Row]:
+    async def query(self, sql: str, given: Any) -> list[Row]:
         """The rows of one statement."""
+        if isinstance(sql, Known):
+            if self.prepares:
+                return await self.connection.wait(self.direct.ask(sql, given))
+            given = dict(zip(sql.names, given, strict=True))
         cursor = self.cursor
         await cursor.execute(sql.encode(), given or None, binary=True)
         return await cursor.fetchall() if cursor.description is not None else []
@@ -202,11 +212,11 @@ class AsyncPostgresSession:
             result = await perform_async(make(), late)
         except BaseException:
             if late.begun and not self.connection.closed:
-                await self.connection.execute("ROLLBACK")
+                await self.connection.wait(self.direct.say(b"ROLLBACK"))
             raise
         if late.begun:
             try:
-                await self.connection.execute("COMMIT")
+                await self.connection.wait(self.direct.say(b"COMMIT"))
             except psycopg.OperationalError as problem:
                 raise CommitLost from problem
         return result
@@ -220,10 +230,11 @@ class _AsyncLate:
         self.begun = False
 
     async def begin(self, statement: str = "") -> None:
-        await self._session.connection.execute(statement.encode() or self._session.opening)
+        session = self._session
+        await session.connection.wait(session.direct.say(statement.encode() or session.opening))
         self.begun = True
 
-    async def query(self, sql: str, given: Mapping[str, Any]) -> list[Row]:
+    async def query(self, sql: str, given: Any) -> list[Row]:
         if not self.begun and not sql.startswith("SELECT"):
             if isinstance(sql, Whole):
                 return await self._alone(sql, given)

@@ -6,8 +6,8 @@ from hashlib import sha256
 
 from mailwright.outbox.asking import Each, Query
 from mailwright.outbox.postgres.arrays import Bigints, Integers, Octets, Texts
-from mailwright.outbox.postgres.session import Whole
-from mailwright.outbox.putting import names_of
+from mailwright.outbox.postgres.direct import Known, KnownWhole, Whole
+from mailwright.outbox.putting import names_of, without_suppressed
 from mailwright.outbox.rows import NEVER
 from mailwright.outbox.statements import POSTGRES
 from mailwright.outbox.states import HELD
@@ -28,8 +28,13 @@ ROOM = 1 << 20  # octets of content in one statement: unnest keeps them in work_
 class PostgresStore(Store):
     """The statements of PostgreSQL as plans."""
 
+    writers = 8  # half of the connections that an outbox has
+
     def __init__(self) -> None:
         super().__init__(POSTGRES)
+        self._one = KnownWhole.of(self.sql["add_one"], ONE)
+        self._part = Known.of(self.sql["add_messages"], MANY)
+        self._whole = KnownWhole.of(self.sql["add_messages"], MANY)
 
     async def any_suppressed(self) -> bool:
         """Say so without asking: a question more is a round trip more."""
@@ -43,15 +48,21 @@ class PostgresStore(Store):
         """Write the drafts. Gives those that were not written, because another message has their key. Raises
         `MessageError` when a file that is streamed changed since it was read first.
         """
+        if _single(drafts):
+            rows = await Query(self._one, _one(drafts[0]))
+            if not rows:
+                return [drafts[0]]
+            if rows[0][0]:
+                return []
+            drafts = await without_suppressed(self, drafts)
         taken: list[Draft] = []
         # In one order everywhere, so that two who put the same keys wait for each other and not in a circle.
         ordered = sorted(drafts, key=_by_key) if len(drafts) > 1 and any(one.key for one in drafts) else drafts
         batches = list(_batches(ordered))
         for batch in batches:
-            name, given = ("add_one", _one(batch[0])) if _single(batch) else ("add_messages", _columns(batch))
             whole = len(batches) == 1 and all(draft.content.size <= HEAD for draft in batch)
-            statement = Whole(self.sql[name]) if whole else self.sql[name]
-            written = {row[0] for row in await Query(statement, given)}
+            statement = self._whole if whole else self._part
+            written = {row[0] for row in await Query(statement, _columns(batch))}
             for draft in batch:
                 if draft.id not in written:
                     taken.append(draft)
@@ -60,6 +71,10 @@ class PostgresStore(Store):
                     for piece in pieces_of(draft.id, draft.content, draft.digest):  # never the whole in memory
                         await Each(self.sql["add_chunk"], [piece])
         return taken
+
+    async def suppressed(self, names: Iterable[str]) -> dict[str, str]:
+        """See `Store.suppressed`."""
+        return dict(await Query(self.sql["suppressed"], {"names": Texts.of(list(names))}))
 
     async def known(self, ids: Sequence[bytes]) -> set[bytes]:
         """Which of `ids` are those of messages in the outbox."""
@@ -73,19 +88,23 @@ class PostgresStore(Store):
         return [row[0] for row in await Query(self.sql["destinations"], given)]
 
     async def claim(
-        self, worker: bytes, account: str, lane: int, budgets: Mapping[str, int], lease: float
+        self, worker: bytes, account: str, lane: int, budgets: Mapping[str, int], lease: float, undoable: bool = False
     ) -> list[Claimed]:
-        """Take the lease of up to so many due rows of each destination in `budgets`, for `lease` seconds."""
+        """See `Store.claim`."""
         given: dict[str, Any] = {"worker": worker, "account": account, "lane": lane, "lease": int(lease * 1000)}
         given |= {"dests": Texts.of(list(budgets)), "budgets": Integers.of(list(budgets.values()))}
         # A transaction by itself, so that the contents are read after it: who is cut off in between has rows that he
         # does not know of, and others get them when their leases end.
-        rows = await Query(Whole(self.sql["claim"]), given)
+        statement = self.sql["claim"] if undoable else Whole(self.sql["claim"])
+        return await self.with_messages(await Query(statement, given))
+
+    async def with_messages(self, rows: Sequence[tuple[Any, ...]]) -> list[Claimed]:
+        """Claimed rows as values; those that can't be read are set aside."""
         if not rows:
             return []
         ids = Octets.alike([*{row[0]: None for row in rows}])
         messages = {message[0]: message for message in await Query(self.sql["messages"], {"ids": ids})}
-        return await self._read(rows, messages)
+        return await self.read(rows, messages)
 
     async def cancelled(self, ids: Sequence[bytes]) -> set[tuple[bytes, int]]:
         """See `Store.cancelled`."""
@@ -147,6 +166,8 @@ def _batches(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
 def _head(draft: Draft) -> bytes:
     """The first octets of the content, which are all of most. What is longer is checked when its pieces are there."""
     content = draft.content
+    if content.in_memory and content.size <= HEAD:
+        return content.whole()
     if content.size > HEAD:
         return b"".join(_first(content.chunks(), HEAD))
     head = content.whole()
@@ -156,50 +177,69 @@ def _head(draft: Draft) -> bytes:
 
 
 def _single(drafts: Sequence[Draft]) -> bool:
-    return len(drafts) == 1 and len(drafts[0].consignees) == 1 and not drafts[0].consignees[0].state.final
+    """Whether it is what `add_one` writes."""
+    if len(drafts) != 1 or len(drafts[0].consignees) != 1:
+        return False
+    return drafts[0].content.size <= HEAD and not drafts[0].consignees[0].state.final
 
 
-def _one(draft: Draft) -> dict[str, Any]:
+# The parameters of `add_one` and `add_messages` with the numbers of their types, in the order of `_one` and `_columns`.
+_BYTEA, _TEXT, _INT, _BIGINT, _BOOLEAN = 17, 25, 23, 20, 16
+ONE = {
+    "id": _BYTEA, "stream": _TEXT, "key": _TEXT, "fingerprint": _BYTEA, "sender": _TEXT, "message_id": _TEXT,
+    "size": _BIGINT, "digest": _BYTEA, "needs": _INT, "dsn": _TEXT, "expires": _BIGINT, "head": _BYTEA, "n": _INT,
+    "rcpt": _TEXT, "account": _TEXT, "lane": _INT, "domain": _TEXT, "due": _BIGINT, "state": _INT, "hold": _INT,
+    "reason": _TEXT, "address": _TEXT, "host": _TEXT,
+}  # fmt: skip
+MANY = {
+    "keyed": _BOOLEAN, "ids": Octets.kind, "streams": Texts.kind, "keys": Texts.kind, "fingerprints": Octets.kind,
+    "senders": Texts.kind, "message_ids": Texts.kind, "sizes": Bigints.kind, "digests": Octets.kind,
+    "needs": Integers.kind, "dsns": Texts.kind, "expires": Bigints.kind, "heads": Octets.kind, "owners": Octets.kind,
+    "ns": Integers.kind, "addresses": Texts.kind, "accounts": Texts.kind, "lanes": Integers.kind,
+    "domains": Texts.kind, "dues": Bigints.kind, "states": Integers.kind, "holds": Integers.kind,
+    "reasons": Texts.kind,
+}  # fmt: skip
+
+
+def _one(draft: Draft) -> tuple[Any, ...]:
     """The parameters of `add_one`."""
     (one,) = draft.consignees
-    return {
-        "id": draft.id, "stream": draft.stream, "key": draft.key, "fingerprint": draft.fingerprint,
-        "sender": draft.sender, "message_id": draft.message_id, "size": draft.content.size, "digest": draft.digest,
-        "needs": draft.needs, "dsn": draft.dsn, "expires": draft.expires, "head": _head(draft), "n": one.n,
-        "address": one.address, "account": draft.account, "lane": draft.lane, "domain": one.domain,
-        "due": NEVER if one.state is HELD else draft.due, "state": one.state.number, "hold": int(draft.hold),
-        "reason": one.reason, "names": list(names_of(one.address, one.domain)),
-    }  # fmt: skip
+    return (
+        draft.id, draft.stream, draft.key, draft.fingerprint, draft.sender, draft.message_id, draft.content.size,
+        draft.digest, draft.needs, draft.dsn, draft.expires, _head(draft), one.n, one.address, draft.account,
+        draft.lane, one.domain, NEVER if one.state is HELD else draft.due, one.state.number, int(draft.hold),
+        one.reason, *names_of(one.address, one.domain),
+    )  # fmt: skip
 
 
-def _columns(drafts: Sequence[Draft]) -> dict[str, Any]:
+def _columns(drafts: Sequence[Draft]) -> tuple[Any, ...]:
     """The parameters of `add_messages`."""
     rows = [(draft, one) for draft in drafts for one in draft.consignees]
-    return {
-        "keyed": any(draft.key for draft in drafts),
-        "ids": Octets.alike([draft.id for draft in drafts]),
-        "streams": Texts.of([draft.stream for draft in drafts]),
-        "keys": Texts.of([draft.key for draft in drafts]),
-        "fingerprints": Octets.of([draft.fingerprint for draft in drafts]),
-        "senders": Texts.of([draft.sender for draft in drafts]),
-        "message_ids": Texts.of([draft.message_id for draft in drafts]),
-        "sizes": Bigints.of([draft.content.size for draft in drafts]),
-        "digests": Octets.of([draft.digest for draft in drafts]),
-        "needs": Integers.of([draft.needs for draft in drafts]),
-        "dsns": Texts.of([draft.dsn for draft in drafts]),
-        "expires": Bigints.of([draft.expires for draft in drafts]),
-        "heads": Octets.of([_head(draft) for draft in drafts]),
-        "owners": Octets.alike([draft.id for draft, _ in rows]),
-        "ns": Integers.of([one.n for _, one in rows]),
-        "addresses": Texts.of([one.address for _, one in rows]),
-        "accounts": Texts.of([draft.account for draft, _ in rows]),
-        "lanes": Integers.of([draft.lane for draft, _ in rows]),
-        "domains": Texts.of([one.domain for _, one in rows]),
-        "dues": Bigints.of([draft.due for draft, _ in rows]),
-        "states": Integers.of([one.state.number for _, one in rows]),
-        "holds": Integers.of([draft.hold for draft, _ in rows]),
-        "reasons": Texts.of([one.reason for _, one in rows]),
-    }
+    return (
+        any(draft.key for draft in drafts),
+        Octets.alike([draft.id for draft in drafts]),
+        Texts.of([draft.stream for draft in drafts]),
+        Texts.of([draft.key for draft in drafts]),
+        Octets.of([draft.fingerprint for draft in drafts]),
+        Texts.of([draft.sender for draft in drafts]),
+        Texts.of([draft.message_id for draft in drafts]),
+        Bigints.of([draft.content.size for draft in drafts]),
+        Octets.of([draft.digest for draft in drafts]),
+        Integers.of([draft.needs for draft in drafts]),
+        Texts.of([draft.dsn for draft in drafts]),
+        Bigints.of([draft.expires for draft in drafts]),
+        Octets.of([_head(draft) for draft in drafts]),
+        Octets.alike([draft.id for draft, _ in rows]),
+        Integers.of([one.n for _, one in rows]),
+        Texts.of([one.address for _, one in rows]),
+        Texts.of([draft.account for draft, _ in rows]),
+        Integers.of([draft.lane for draft, _ in rows]),
+        Texts.of([one.domain for _, one in rows]),
+        Bigints.of([draft.due for draft, _ in rows]),
+        Integers.of([one.state.number for _, one in rows]),
+        Integers.of([draft.hold for draft, _ in rows]),
+        Texts.of([one.reason for _, one in rows]),
+    )
 
 
 def _fences(rows: Sequence[Claimed] | Sequence[Result]) -> dict[str, Any]:

@@ -121,8 +121,9 @@ DELETE FROM mw_slot WHERE lease_by = :worker AND name = :name;
 DELETE FROM mw_slot WHERE lease_by = :worker;
 
 -- name: known_destinations
--- What is paused or has a learned pace now; the rest is as any.
-SELECT account, dest, until, reason, pace, connections FROM mw_destination
+-- What is paused or has a learned pace now; the rest is as any. No number of connections is learned, and nobody reads
+-- that column.
+SELECT account, dest, until, reason, pace FROM mw_destination
 WHERE account = :account AND (until > {now} OR pace > 0);
 
 -- name: stop_until
@@ -303,8 +304,14 @@ SELECT account, dest, sum(CASE WHEN state = 10 THEN 1 ELSE 0 END), sum(CASE WHEN
 FROM (SELECT account, dest, state, at FROM mw_outcome WHERE at > {now} - :span ORDER BY at DESC LIMIT :most) o
 GROUP BY account, dest;
 
+-- name: newest_latencies
+-- How long it took the newest ones, by destination: `most` outcomes are read, whatever they are.
+SELECT o.account, o.dest, o.at - m.created_at
+FROM (SELECT account, dest, state, message_id, at FROM mw_outcome WHERE at > {now} - :span ORDER BY at DESC LIMIT :most) o
+JOIN mw_message m ON m.id = o.message_id WHERE o.state = 10;
+
 -- name: slowed
-SELECT account, dest, CASE WHEN until > {now} THEN until END, reason, pace, connections FROM mw_destination
+SELECT account, dest, CASE WHEN until > {now} THEN until END, reason, pace FROM mw_destination
 WHERE until > {now} OR pace > 0 ORDER BY account, dest LIMIT 200;
 
 -- name: workers

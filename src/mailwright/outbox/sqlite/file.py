@@ -6,9 +6,10 @@ import os
 import sqlite3
 import stat
 from functools import partial
+from time import monotonic, sleep
 
 from mailwright.outbox.sqlite.mounts import network_file_system
-from mailwright.outbox.sqlite.session import unavailable
+from mailwright.outbox.sqlite.session import BUSY, unavailable
 from mailwright.words.errors import OutboxUnavailable
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 OLDEST = (3, 35, 0)  # of SQLite: the first with RETURNING
 FULL = 2  # of PRAGMA synchronous: a commit is on the disk before it returns
 WAIT = 30.0  # seconds for another writer; the application side only, a worker never waits inside SQLite
+AGAIN = 0.01  # seconds between two tries at what SQLite itself does not wait for
 
 Mark = tuple[int, int]
 
@@ -92,7 +94,7 @@ def connect(path: str, wait: float = WAIT) -> sqlite3.Connection:
     connection: sqlite3.Connection | None = None
     try:
         connection = sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False)
-        _set_up(connection, path)
+        _set_up(connection, path, wait)
     except sqlite3.Error as problem:
         if connection is not None:
             connection.close()
@@ -104,12 +106,12 @@ def connect(path: str, wait: float = WAIT) -> sqlite3.Connection:
     return connection
 
 
-def _set_up(connection: sqlite3.Connection, path: str) -> None:
+def _set_up(connection: sqlite3.Connection, path: str, wait: float) -> None:
     connection.text_factory = _text
     connection.execute("PRAGMA trusted_schema = OFF")
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("PRAGMA foreign_keys = ON")
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    mode = _write_ahead(connection, wait)
     if mode != "wal":
         what = f"{path} can't have a write-ahead log (its journal stays {mode!r})."
         raise OutboxUnavailable(what, "Keep it on this machine's own disk, and end what has it open otherwise.")
@@ -120,6 +122,20 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
             f"{path} would lose committed mail when the power fails: synchronous is {level} and can't be set to FULL."
         )
         raise OutboxUnavailable(what, "Use a build of SQLite that lets it be set.")
+
+
+def _write_ahead(connection: sqlite3.Connection, wait: float) -> str:
+    """Switch the log on, and give what is on. SQLite does not wait by itself for somebody who writes to a file that has
+    none yet, or who closes it as its last user (sqlite.org/wal.html §8).
+    """
+    end = monotonic() + wait
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF not in BUSY or monotonic() > end:
+                raise
+            sleep(AGAIN)
 
 
 #: Text as it is kept; where a row is damaged, what can't be decoded is shown, and the other rows are read all the same.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from mailwright.outbox.database import CommitUnknown
 from mailwright.outbox.ids import text_of
 from mailwright.outbox.putting import names_of
 from mailwright.outbox.rows import BULK, NEVER, NORMAL, URGENT, Result
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     Note = Callable[[], Plan[object]]
 
 WALK = 200  # destinations looked at in one go
+NEW, EACH = 16, 8  # rows claimed at once of what was put just now, and of one destination
+MARGIN = 10.0  # seconds of a lease; with less of one left, or half of it, a claim may meet what is in hand
 CLAIMS = 3  # tries at a claim that met rows which are in hand
 GLANCE = 1.0  # seconds that a row waits in hand until somebody looks whether it was taken back
 AT_A_GLANCE = 200  # messages looked at so at once
@@ -73,14 +76,49 @@ class Office:
         self._limits = limits
         self._shared = [limit for limit in shared if limit.connections is not None]
         self._connections = 0 if any(not limit.domain for limit in self._shared) else limits.size
+        self._unsure = False  # whether there may be rows that are this worker's and that it does not know of
         self.schedule = Schedule(account, ahead, shared)
         self._judge = Judge(around.draw, provider, retries)
         self.post = Post(server, limits, around.lease, self, around.trial, lambda: self._connections)
 
     # Claiming.
 
+    async def first(self) -> int:
+        """Claim a few of what was put just now, before anything else is looked at; the rest is for `fill`. Gives how
+        many rows that were.
+        """
+        around, schedule, now = self._around, self.schedule, self._around.now()
+        most = min(NEW, schedule.share(BULK, schedule.free(now)))
+        if most <= 0 or not self._connections:
+            return 0
+        closed = [*schedule.closed(now, EACH), *[limit.domain for limit in self._shared if limit.domain]]
+        begun = around.clock()
+        try:
+            rows, listed = await around.desk.claim_new(
+                around.worker, self.account, most, EACH, closed, around.lease
+            )  # fmt: skip
+        except OutboxUnavailable as problem:
+            self._unsure = self._unsure or isinstance(problem, CommitUnknown)
+            return 0  # whoever looks next is told
+        return await self._take(rows, listed, begun, now)
+
+    async def _recall(self, now: int) -> int:
+        """Take up the rows of claims whose answer was lost."""
+        around = self._around
+        known, begun = set(around.hands.held), around.clock()
+        rows, listed = await around.desk.forgotten(around.worker, self.account, around.lease)
+        self._unsure = False
+        # What was in hand before may have got its result meanwhile.
+        lost = [row for row in rows if (row.id, row.n, row.claims) not in known]
+        return await self._take(lost, listed, begun, now)
+
     async def fill(self, now: int) -> int:
         """Claim what may be sent now. Gives how many rows that were. Raises `OutboxUnavailable`."""
+        got = await self._recall(now) if self._unsure else 0
+        got += await self._fill(now)
+        return got + (await self._recall(now) if self._unsure else 0)  # a worker that ends has nothing it forgot
+
+    async def _fill(self, now: int) -> int:
         schedule = self.schedule
         if schedule.free(now) <= 0 and not schedule.hungry(now):
             return 0
@@ -143,12 +181,13 @@ class Office:
     async def _claim(self, lane: int, budgets: dict[str, int], now: int) -> int:
         around, store, account = self._around, self._around.desk.store, self.account
 
-        begun = 0.0
+        begun, runs = 0.0, 0
+        undoable = around.hands.ends_within(max(around.lease / 2, MARGIN))
 
         async def plan() -> tuple[list[Claimed], dict[str, int | None], dict[str, str]]:
-            nonlocal begun
-            begun = around.clock()
-            rows = await store.claim(around.worker, account, lane, budgets, around.lease)
+            nonlocal begun, runs
+            begun, runs = around.clock(), runs + 1
+            rows = await store.claim(around.worker, account, lane, budgets, around.lease, undoable)
             if around.hands.have(rows):
                 raise _Ours
             counts: dict[str, int] = {}
@@ -159,20 +198,29 @@ class Office:
             return rows, due, listed
 
         for _ in range(CLAIMS):
+            runs = 0
             try:
                 rows, due, listed = await around.desk.write(plan)
                 break
             except _Ours:
                 await around.hands.renew()
+            except OutboxUnavailable:
+                self._unsure = self._unsure or runs > 0
+                raise
         else:
             return 0
+        self._unsure = self._unsure or runs > 1  # what the first one claimed may be claimed
         for domain, when in due.items():
             self.schedule.quiet(lane, domain, None if when is None or when >= NEVER else when)
+        return await self._take(rows, listed, begun, now)
+
+    async def _take(self, rows: Sequence[Claimed], listed: dict[str, str], begun: float, now: int) -> int:
+        """Take what was claimed at `begun`, by the worker's clock, into the hands. Gives how many rows that were."""
         set_aside = [row for row in rows if row.state is HELD]
         for row in set_aside:
             self._tell_set_aside(row)
         mine = [row for row in rows if row.state is not HELD]
-        around.hands.take(mine, begun + around.lease, self)
+        self._around.hands.take(mine, begun + self._around.lease, self)
         self.schedule.claimed(mine)
         await self._hand_over(mine, listed, now)
         return len(rows)

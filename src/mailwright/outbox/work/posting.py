@@ -21,7 +21,8 @@ from mailwright.mailer.conveying import carry
 from mailwright.mailer.dispatch import Dispatch, Lane
 from mailwright.mailer.preparing import recipients_at_once
 from mailwright.outbox.work.carrying import FRESH, Tray
-from mailwright.smtp.belt import NOWHERE, Window
+from mailwright.smtp.belt import NOWHERE
+from mailwright.smtp.window import Window
 from mailwright.words.errors import DeliveryError, MailError, OutboxError
 from mailwright.words.receipt import Receipt
 from mailwright.words.value import replace

@@ -70,8 +70,8 @@ class Schedule:
     """
 
     __slots__ = (
-        "_cursors", "_quiet", "account", "ahead", "caps", "in_hand", "learned", "purses", "resumed", "under_way",
-        "ways", "weight", "whole",
+        "_cursors", "_quiet", "_wary", "account", "ahead", "caps", "in_hand", "learned", "purses", "resumed",
+        "under_way", "ways", "weight", "whole",
     )  # fmt: skip
 
     def __init__(self, account: str, ahead: int, limits: Iterable[Limit] = ()) -> None:
@@ -82,6 +82,7 @@ class Schedule:
         self.in_hand = 0
         self.under_way: dict[str, int] = {}
         self._quiet: dict[tuple[int, str], int] = {}  # when a destination that had nothing due has something
+        self._wary: set[str] = set()  # destinations that may bear less than others, with those under way
         self._cursors = [""] * len(LANES)
         self.weight = GUESS  # octets that a row takes in memory, as the last ones did
         self.resumed: list[str] = []  # domains that are in use again after a stop; empty for the account
@@ -151,6 +152,13 @@ class Schedule:
                 budgets[domain] += more
                 most -= more
         return budgets
+
+    def closed(self, now: int, rows: int) -> list[str]:
+        """The destinations that can't take so many rows more now; of all that are not known here it is believed."""
+        doubtful = {*self._wary, *self.under_way, *self.caps, *self.purses} - {""}
+        closed = [domain for domain in doubtful if self._free(domain, now) < rows]
+        self._wary.intersection_update(closed)
+        return closed
 
     def wrap(self, lane: int) -> None:
         """The walk came to the end: it begins anew."""
@@ -241,6 +249,7 @@ class Schedule:
             if code < 400 or code >= 500:
                 good[domain] = good.get(domain, 0) + 1
             elif code in (450, 451, 452) and (seconds := self.way(domain).bad(now)):
+                self._wary.add(domain)
                 stops.append((domain, seconds, f"{code} several times in a row", "slow"))
         for domain, count in good.items():
             self._good(domain, self.way(domain), now, count)
@@ -248,6 +257,7 @@ class Schedule:
             self._good("", self.whole, now, len(verdict.answers))
         for trouble in verdict.troubles:
             way = self.way(trouble.domain) if trouble.domain else self.whole
+            self._wary.add(trouble.domain)
             if seconds := way.trouble(trouble, now):
                 way.reason = trouble.reason
                 if trouble.how == "slow":
@@ -286,6 +296,7 @@ class Schedule:
     def told(self, known: Iterable[Destination]) -> None:
         """What stands in the database about account and destinations: what others learned, what people asked for."""
         found = {one.domain: one for one in known}
+        self._wary.update(found)
         for domain, one in found.items():
             (self.way(domain) if domain else self.whole).told(one.until, one.reason, one.pace)
         for domain, way in (("", self.whole), *self.ways.items()):

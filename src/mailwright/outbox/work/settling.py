@@ -34,6 +34,17 @@ if TYPE_CHECKING:
         async def read(self, make: Callable[[], Plan[T]]) -> T: ...
         async def survey(self, make: Callable[[], Plan[T]]) -> T: ...
         async def pieces(self, row: Claimed) -> Callable[[int], bytes]: ...
+        async def claim_new(
+            self, worker: bytes, account: str, most: int, each: int, closed: Sequence[str], lease: float
+        ) -> tuple[list[Claimed], dict[str, str]]:
+            """Claim a few rows that nobody has tried, `each` of a destination at most, if that is quicker than the
+            usual walk: nothing where all is paused, and nothing of what is stopped, or `closed`. Gives them, and the
+            reasons of those of their names that are on the suppression list.
+            """
+
+        async def forgotten(self, worker: bytes, account: str, lease: float) -> tuple[list[Claimed], dict[str, str]]:
+            """The rows of which this worker has the lease, be they in its hands or not, as `claim_new` gives them."""
+
         async def news(self, seconds: float) -> bool: ...
         async def again(self) -> None: ...
         async def check(self) -> None: ...
@@ -87,6 +98,11 @@ class Hands:
         """
         before = [self.held.get((row.id, row.n, row.claims - 1)) for row in rows]
         return any(held is not None and held.until > 0 for held in before)
+
+    def ends_within(self, seconds: float) -> bool:
+        """Whether one of them has a lease that ends so soon, or has ended."""
+        end = self._clock() + seconds
+        return any(held.until < end for held in self.held.values())
 
     def add(self, results: Iterable[Result], at_once: bool = False) -> None:
         """What became of some of them. `at_once`: it is written without waiting for others."""

@@ -135,11 +135,15 @@ async def begun(
 
     if servers is None:
         worker.look = Finder(desk, worker, open_office).look
-    else:
-        named = servers if not isinstance(servers, (Server, str)) else {DEFAULT: servers}
+        return worker
+    named = servers if not isinstance(servers, (Server, str)) else {DEFAULT: servers}
+    try:
         for account, server in named.items():
             open_office(account, Server.from_url(server) if isinstance(server, str) else server)
-        worker.look = Unserved(desk, worker).look
+    except BaseException:
+        await desk.close()
+        raise
+    worker.look = Unserved(desk, worker).look
     return worker
 
 

@@ -14,6 +14,7 @@ from mailwright.outbox.asking import Query
 from mailwright.outbox.changing import is_paused
 from mailwright.outbox.database import is_full
 from mailwright.outbox.ids import text_of
+from mailwright.outbox.work.ending import finish
 from mailwright.outbox.work.mending import mend
 from mailwright.outbox.work.office import Office, Surroundings
 from mailwright.outbox.work.reporting import Report
@@ -21,7 +22,6 @@ from mailwright.outbox.work.retry import HOUR
 from mailwright.outbox.work.settling import Hands, Replaced
 from mailwright.outbox.work.telling import Event
 from mailwright.words.errors import OutboxUnavailable
-from mailwright.words.receipt import Outcome, Receipt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from mailwright.outbox.rows import Result
-    from mailwright.outbox.work.carrying import Consignment, Held
+    from mailwright.outbox.work.carrying import Held
     from mailwright.outbox.work.office import Note
     from mailwright.outbox.work.settling import Desk
     from mailwright.outbox.work.telling import Done
@@ -170,6 +170,9 @@ class Worker:
 
     async def _claim(self, refresh: bool) -> tuple[int, bool, int]:
         """Claim what may be sent: the time, whether all is paused, and how many rows it got."""
+        if refresh and self._offset is not None:
+            for office in self.offices.values():
+                await office.first()
         now = await self._look_at_the_clock()
         if refresh:
             if self.look is not None:
@@ -346,16 +349,12 @@ class Worker:
         for office in self.offices.values():
             office.post.stop()
         self._say(Event("stopping", count=len(self.hands.held)))
-        hurry = asyncio.ensure_future(self.hurry.wait())
         try:
-            await self._until_done(hurry)
-            await self._cut_off()
-            await self._until_written(hurry)
+            await finish(self.offices.values(), self._posts, self.hands, self._grace, self.hurry)
         finally:
-            hurry.cancel()
             for task in others:
                 task.cancel()
-            await asyncio.wait([*others, hurry])
+            await asyncio.wait(others)
         try:
             async with asyncio.timeout(LAST):
                 while not self._notes.empty():
@@ -364,34 +363,3 @@ class Worker:
         except (OutboxUnavailable, TimeoutError):
             pass  # its entry ages
         await self.desk.close()
-
-    async def _until_done(self, hurry: asyncio.Future[Any]) -> None:
-        posts = asyncio.gather(*self._posts, return_exceptions=True)
-        await asyncio.wait((posts, hurry), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _cut_off(self) -> None:
-        """End what is still under way. What left whole may have been accepted: that is how it is recorded."""
-        for office in self.offices.values():
-            doubtful, untouched = office.post.begun()
-            for one in doubtful:
-                office.settle(one, _in_doubt(one))
-            for one in untouched:
-                office.give_back(one)
-        for task in self._posts:
-            task.cancel()
-        if self._posts:
-            await asyncio.wait(self._posts)
-
-    async def _until_written(self, hurry: asyncio.Future[Any]) -> None:
-        written = asyncio.ensure_future(self.hands.all_written())
-        await asyncio.wait((written, hurry), timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
-        if not written.done() and hurry.done():  # one more try, for what is in doubt is to be recorded
-            await asyncio.wait((written,), timeout=1.0)
-        written.cancel()
-        await asyncio.wait((written,))
-
-
-def _in_doubt(one: Consignment) -> Receipt:
-    assert one.mail is not None  # it was begun
-    recipients = one.mail.envelope.recipients
-    return Receipt(tuple([Outcome(recipient, "in doubt") for recipient in recipients]), "", 0, one.mail.message_id)

@@ -196,6 +196,14 @@ SERVERS: tuple[DebianServer | NpmServer, ...] = (
         private=False,
     ),
     NpmServer("nodemailer", "nodemailer", "10.6.0", "bench/ measures mailwright beside it"),
+    DebianServer(
+        "spamassassin",
+        ("spamassassin", "spamd", "libhtml-parser-perl", "libnet-dns-perl", "libnetaddr-ip-perl"),
+        "its spamd judges what the inbox caught",
+        brings="lib(html-tagset|regexp-ipv6|socket6|uri)-perl$",  # without the network it needs no other
+        installed="usr/sbin/spamd",
+        private=False,
+    ),
     DebianServer("php", ("php-cli", "php8.2-cli", "php8.2-common"), "PHP's mail() calls sendmail"),
 )
 

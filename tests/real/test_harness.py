@@ -291,7 +291,7 @@ def test_ends_when_the_tests_are_killed(name: str, tmp_path: Path) -> None:
 
 SERVERS = [
     "postfix", "dovecot", "npm", "exim", "opensmtpd", "postgresql", "git-email", "chromium", "clients", "nodemailer",
-    "php",
+    "spamassassin", "php",
 ]  # fmt: skip
 
 

@@ -9,14 +9,22 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
-from typing import NoReturn
+from time import thread_time
+from typing import TYPE_CHECKING, NoReturn
 
+from mailwright.inbox.search import SearchError
 from mailwright.words.errors import ConfigError, MailError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 APPLICATION = 0x4D577269  # "MWri", in the header of the file (sqlite.org/fileformat, offset 68)
 VERSION = 2  # of schema.sql
+LONGEST_SEARCH = 2.0  # seconds of work for one question; of 100,000 messages most take a tenth of one
+_STEP = 200  # instructions of SQLite's machine between two looks at the clock; one may read a whole text
 _WAIT = 1.0  # seconds for another process to let go of the file, as one that is just ending
 
 
@@ -121,6 +129,24 @@ def failed(problem: sqlite3.Error) -> StoreError:
     if isinstance(problem, sqlite3.ProgrammingError):
         return StoreError("The inbox's file is closed.", "Open the inbox again.")
     return StoreError(f"The inbox's database failed: {problem}.", "If it is damaged, begin with a new file.")
+
+
+@contextmanager
+def in_time(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let what is asked in this block take its time, but not more: a search that somebody types must not keep mail
+    waiting. What counts is work, so that a busy machine finds the same. Raises `SearchError`.
+    """
+    end = thread_time() + LONGEST_SEARCH
+    connection.set_progress_handler(lambda: thread_time() > end, _STEP)
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        if getattr(problem, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+            raise
+        what = f"The search was given up: it is more than {LONGEST_SEARCH:g} seconds of work."
+        raise SearchError(what, "Look for fewer words, or longer ones.") from None
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 @cache

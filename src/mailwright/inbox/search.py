@@ -82,7 +82,8 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """The query that this text means; an empty one fits all. Raises `SearchError`.
+    """The query that this text means; an empty one fits all. Raises `SearchError`, as whoever asks it does where the
+    answer is too much work.
 
     Words, each of which must be there or begin a word that is; ``"a phrase"``; ``from:``, ``to:`` and ``subject:``
     with a word or phrase; ``has:attachment``; ``is:unread`` and ``is:read``; ``before:`` and ``after:`` with a date
@@ -95,9 +96,10 @@ def parse(text: str) -> Query:
     # What SQLite is given must be UTF-8; half a character (a lone surrogate) is in no text.
     text = text.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
     found = Query()
-    for count, (key, term, phrase, negated) in enumerate(_terms(text)):
-        if count >= TERMS:
-            raise SearchError("The search has too many terms.", f"At most {TERMS} can be asked for at once.")
+    terms = list(_terms(text))
+    if len(terms) > TERMS:
+        raise SearchError("The search has too many terms.", f"At most {TERMS} can be asked for at once.")
+    for key, term, phrase, negated in dict.fromkeys(terms):  # what is asked twice is asked once
         one = _KEYWORDS[key](term) if key in _KEYWORDS else _words(key, term, phrase)
         found &= ~one if negated else one
     return found
@@ -235,11 +237,19 @@ def _smaller(term: str) -> Query:
 
 
 def _octets(key: str, term: str) -> float:
-    digits = term.lower().rstrip("bkmg")
-    unit = _UNITS.get(term.lower()[len(digits) :])
-    if unit is None or not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+    found = octets(term)
+    if found is None:
         raise SearchError(f"{key}{term:.40} is no size.", f"Write {key}5000, {key}100kb or {key}2mb.")
-    return float(int(digits) * unit)
+    return float(found)
+
+
+def octets(size: str) -> int | None:
+    """``"5000"``, ``"100kb"`` or ``"2MB"`` as a number of octets; `None` for what is no size."""
+    digits = size.lower().rstrip("bkmg")
+    unit = _UNITS.get(size.lower()[len(digits) :])
+    if unit is None or not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+        return None
+    return int(digits) * unit
 
 
 _FIELDS = ("from", "to", "subject")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from mailwright.inbox.database import statements
+from mailwright.inbox.database import in_time, statements
 from mailwright.inbox.kept import Row
 from mailwright.inbox.packing import packed, packed_transcript
 from mailwright.inbox.search import Query
@@ -175,16 +175,17 @@ class Tables:
     # Looked at.
 
     def rows(self, query: Query, before: int, limit: int) -> list[Row]:
-        """The newest that fit with a lower id than `before`, the newest first."""
+        """The newest that fit with a lower id than `before`, the newest first. Raises `SearchError`."""
         return self._select("rows", query, before, limit)
 
     def rows_after(self, query: Query, after: int, limit: int) -> list[Row]:
-        """The oldest that fit with a higher id than `after`, the oldest first."""
+        """The oldest that fit with a higher id than `after`, the oldest first. Raises `SearchError`."""
         return self._select("rows_after", query, after, limit)
 
     def how_many(self, query: Query) -> int:
-        """How many fit."""
-        found: int = self._one("count", query.parameters, query.where)[0]
+        """How many fit. Raises `SearchError`."""
+        with in_time(self._run):
+            found: int = self._one("count", query.parameters, query.where)[0]
         return found
 
     def ids(self) -> list[int]:
@@ -207,7 +208,8 @@ class Tables:
 
     def _select(self, name: str, query: Query, bound: int, limit: int) -> list[Row]:
         sql = self._sql[name].replace("{where}", f"({query.where})")
-        return [_row(found) for found in self._run.execute(sql, (bound, *query.parameters, limit))]
+        with in_time(self._run):
+            return [_row(found) for found in self._run.execute(sql, (bound, *query.parameters, limit))]
 
     def _one(self, name: str, parameters: tuple[Any, ...] = (), where: str = "1") -> tuple[Any, ...]:
         sql = self._sql[name].replace("{where}", f"({where})")

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mailwright import Mailer, Message
+from mailwright.errors import MailError
 from tests.unit.cli.running import PROGRAM, Command, program, surroundings, without
 from tests.unit.cli.test_inbox import running
 
@@ -91,6 +93,43 @@ def test_messages_are_kept_in_a_file(tmp_path: Path) -> None:
             assert inbox.rest()[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [(("--max", "3"), 3), (("--max-size", "60kb"), 2), (("--max", "4", "--max-size", "1gb"), 4)],
+)
+def test_the_oldest_make_room_as_it_is_told_to(words: tuple[str, ...], kept: int) -> None:
+    with running("--web", "0", *words) as inbox, Mailer(inbox.url) as mailer:
+        for number in range(6):
+            mailer.send(Message("ada@example.org", "bob@example.org", f"No {number}", "x" * 20_000))
+            inbox.read_until(f"Subject: No {number}")
+        told = json.loads(asked(page_of(inbox.introduction), "/api/v1/messages")[1])
+        assert [row["subject"] for row in told["messages"]] == [f"No {number}" for number in range(5, 5 - kept, -1)]
+
+
+def test_a_file_of_an_earlier_run_is_brought_down_to_what_is_kept_now(tmp_path: Path) -> None:
+    file = str(tmp_path / "mails.sqlite")
+    for number, bounds in enumerate([(), (), ("--max", "1")]):
+        with running("--web", "0", "--save", file, *bounds) as inbox, Mailer(inbox.url) as mailer:
+            place = page_of(inbox.introduction)
+            before = json.loads(asked(place, "/api/v1/about")[1])["messages"]
+            assert before == (1 if bounds else number)
+            mailer.send(HELLO)
+            inbox.read_until("Subject: Hello")
+            assert json.loads(asked(place, "/api/v1/about")[1])["messages"] == (1 if bounds else number + 1)
+
+
+def test_the_largest_message_that_is_taken(tmp_path: Path) -> None:
+    large = Message("ada@example.org", "bob@example.org", "Large", "x" * 30_000)
+    with running("--web", "off", "--max-message", "20kb") as inbox, Mailer(inbox.url) as mailer:
+        with pytest.raises(MailError, match="20,480"):
+            mailer.send(large)
+        mailer.send(HELLO)
+    with running("--web", "off", "--max-message", "1gb") as inbox:
+        with smtplib.SMTP("127.0.0.1", int(inbox.url.rpartition(":")[2]), timeout=20) as client:
+            client.ehlo()
+            assert client.esmtp_features["size"] == str(1 << 30)
+
+
 def test_locked_with_a_password_made_up() -> None:
     with running("--web", "0", "--locked") as inbox:
         place = page_of(inbox.introduction)
@@ -124,7 +163,7 @@ def test_settings_that_can_not_be_meant(words: tuple[str, ...], command: Command
 
 
 @pytest.mark.parametrize(
-    "words", [("--",), ("--count", "1", "--", "true"), ("--expect", "-1"), ("--expect", "x"), ("--tls", "ssl"), ("--account", "x"), ("stray", "--", "true"), ("--password",), ("--password", "x")], ids=" ".join
+    "words", [("--",), ("--max", "0"), ("--max", "x"), ("--max-size", "0"), ("--max-size", "big"), ("--max-size", "1tb"), ("--max-message", "0"), ("--max-message", "1gb", "--as", "gmail"), ("--count", "1", "--", "true"), ("--expect", "-1"), ("--expect", "x"), ("--tls", "ssl"), ("--account", "x"), ("stray", "--", "true"), ("--password",), ("--password", "x")], ids=" ".join
 )  # fmt: skip
 def test_command_lines_that_can_not_be_meant(words: tuple[str, ...], command: Command) -> None:
     ran = command("inbox", "--port", "0", *words)

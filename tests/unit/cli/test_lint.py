@@ -12,6 +12,7 @@ from mailwright.cli import COMMANDS
 from mailwright.message.check import RULES
 from tests.unit.check.writing import mail, page
 from tests.unit.cli.running import Command
+from tests.unit.inbox.web.test_spamd import REPORT, answering, said
 
 CLEAN = mail()
 NO_SUBJECT = mail(Subject=None)  # a warning
@@ -167,3 +168,22 @@ def test_what_is_not_understood_is_said(command: Command, words: tuple[str, ...]
 
 def test_options_of_other_linters_are_translated(command: Command) -> None:
     assert "Did you mean --ignore?" in command("lint", "--disable", "no-date", stdin=CLEAN).err
+
+
+def test_spamassassin_is_asked_where_its_port_is_named(command: Command) -> None:
+    with answering(said(b"True ; 6.2 / 5.0", REPORT), []) as port:
+        ran = command("lint", "--spamd", str(port), written("a.eml", CLEAN))
+    assert (ran.code, ran.err) == (1, "")
+    assert "warning  spamassassin: SpamAssassin takes it for spam: 6.2 of 5 points (GTUBE_LIKE 5, MISS" in ran.out
+    with answering(said(b"False ; 1.2 / 5.0"), []) as port:
+        assert command("lint", "--spamd", str(port), "a.eml") == (0, "1 message: nothing found\n", "")
+    with answering(said(b"False ; 1.2 / 5.0"), []) as port:
+        told = json.loads(command("lint", "--json", "--spamd", str(port), "a.eml").out)
+    assert told["messages"][0]["spam"] == {"spam": False, "score": 1.2, "threshold": 5.0, "hits": []}
+
+
+def test_without_a_verdict_it_does_not_end_well(command: Command) -> None:
+    with answering(b"220 mx ESMTP\r\n", []) as port:
+        ran = command("lint", "--spamd", str(port), written("a.eml", CLEAN))
+    assert ran.code == 69 and "a.eml: What listens there does not speak" in ran.err
+    assert command("lint", "--spamd", "0", "a.eml").code == 64

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mailwright.inbox import database
 from mailwright.inbox.search import LENGTH, TERMS, SearchError, contains, parse
 from mailwright.inbox.store import Store
 from mailwright.smtp.receiving import Received
@@ -28,6 +29,8 @@ Content-Disposition: attachment; filename="{name}"\r
 %PDF\r
 --b--\r
 """
+
+UTF8 = "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
 
 
 def mail(
@@ -155,6 +158,25 @@ def test_a_query_that_is_none_says_how_to_write_it(store: Store, query: str, tol
     assert told in caught.value.advice
 
 
+def test_what_is_asked_twice_is_asked_once(store: Store) -> None:
+    assert parse("invoice -draft invoice -draft") == parse("invoice -draft")
+    assert store.count("invoice " * TERMS) == 2
+
+
+@pytest.mark.parametrize("ask", ["rows", "rows_after", "count"])
+def test_a_question_that_is_too_much_work_is_given_up(monkeypatch: pytest.MonkeyPatch, ask: str) -> None:
+    monkeypatch.setattr(database, "LONGEST_SEARCH", 0.05)  # of some ten seconds
+    with Store.open(size_limit=1 << 30) as store:
+        ids = store.add_all([mail(text="日" * 30_000, head=UTF8) for _ in range(100)])
+        question = " ".join([f"-{'日' * 40}{number}x" for number in range(20)])
+        with pytest.raises(SearchError, match="given up") as caught:
+            store.rows_after(0, question) if ask == "rows_after" else getattr(store, ask)(question)
+        assert caught.value.advice == "Look for fewer words, or longer ones."
+        ids += store.add_all([mail("☃")])  # it goes on as before
+        assert store.count() == store.count('-"nothing of this kind"') == len(ids)
+        assert [row.id for row in store.rows("☃")] == ids[-1:]
+
+
 def test_a_day_begins_at_its_midnight_here() -> None:
     day = datetime(2026, 11, 20).timestamp()
     assert parse("after:2026-11-20").parameters == parse("before:2026-11-20").parameters == (day,)
@@ -206,7 +228,7 @@ def test_a_part_of_the_text_is_found_exactly(part: str) -> None:
         store.add(
             mail(
                 text=f"Before{part}behind",
-                head="Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
+                head=UTF8,
             )
         )
         stored = part.replace("\0", " ")

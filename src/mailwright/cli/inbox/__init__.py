@@ -31,7 +31,7 @@ FAMILIAR = {
     "-P": "--port", "--listen": "--port", "--smtp": "--port", "--user": "--login", "--starttls": "--tls",
     "-n": "--count", "--ui": "--web", "--http": "--web", "--ui-bind-addr": "--web", "--db": "--save",
     "--database": "--save", "--hostname": "--host", "--chaos": "--fault", "--relay-to": "--release-to",
-    "--auth": "--locked", "--password": "--locked",
+    "--auth": "--locked", "--password": "--locked", "-m": "--max", "--messagestokeep": "--max",
 }  # fmt: skip
 UNEXPECTED = 1  # as test runners say it: not as many messages as were expected
 DEFAULT_PORT = 1025
@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--port", type=int, help=f"the port of the mail server (default {DEFAULT_PORT}, with a program a free one: 0)")
     add("--web", metavar="PORT", help="the port of the page (default 8025), ADDRESS:PORT, or off")
     add("--save", metavar="FILE", help="keep the messages in this file (SQLite), across runs too")
+    add("--max", type=int, default=10_000, metavar="N",
+        help="keep at most N messages (default 10,000); the oldest make room")
+    add("--max-size", type=_octets, default=256 << 20, metavar="SIZE",
+        help="and at most so many octets: 500mb, 2gb (default 256mb)")
+    add("--max-message", type=_octets, metavar="SIZE", help="the largest message that is taken (default 50mb)")
     add("--tls", nargs="?", const="starttls", choices=("starttls", "tls"), metavar="HOW",
         help="demand TLS, with a certificate made on the spot: starttls (the default), or tls from the first byte")
     add("--login", metavar="USER", help="demand a login as USER; the password is made up and printed")
@@ -58,6 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--expect", type=int, metavar="N", help="fail if another number of messages arrived")
     add("program", nargs=argparse.REMAINDER, metavar="-- PROGRAM …", help="run this with its mail settings set")
     # fmt: on
+
+
+def _octets(text: str) -> int:
+    from mailwright.inbox.search import octets
+
+    found = octets(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!a:.40} is no size: write it like 500mb or 2gb")
+    return found
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -118,6 +132,10 @@ def _misuse(arguments: argparse.Namespace) -> str:
         return "a port is a number from 1 to 65535, or 0 for a free one."
     if arguments.count is not None and arguments.count < 1:
         return "--count is a number from 1 on."
+    if arguments.max < 1:
+        return "--max is a number from 1 on: how many messages are kept."
+    if arguments.max_message is not None and arguments.speaks_as is not None:
+        return "--as takes messages as large as that service does; leave --max-message away."
     if arguments.expect is not None and arguments.expect < 0:
         return "--expect is a number from 0 on."
     if arguments.count is not None and arguments.program:

@@ -55,6 +55,7 @@ class Opened:
         from mailwright.cli.inbox import DEFAULT_PORT
         from mailwright.inbox import Inbox
         from mailwright.inbox.faults import parse
+        from mailwright.smtp.receiving import Rules
 
         self._arguments = arguments
         self._port = arguments.port if arguments.port is not None else 0 if arguments.program else DEFAULT_PORT
@@ -67,8 +68,11 @@ class Opened:
             security=arguments.tls or "starttls",
             port=self._port,
             answer=answer,
+            rules=Rules(size=arguments.max_message) if arguments.max_message is not None else None,
             speaks_as=service,
             save=arguments.save,
+            limit=arguments.max,
+            size_limit=arguments.max_size,
         )
         self.inbox.faults.replace(*faults)
         self.site: Site | None = None

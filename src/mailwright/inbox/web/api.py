@@ -14,7 +14,9 @@ from mailwright.inbox.web.answers import Refusal
 from mailwright.inbox.web.downloads import safe_name, streamed
 from mailwright.inbox.web.facts import told
 from mailwright.inbox.web.operations import Asking, Field, Operation, no_such_message
+from mailwright.inbox.web.pages.message import content_of
 from mailwright.inbox.web.parts import found, octets_of
+from mailwright.message.check import check
 from mailwright.words.address import Address
 
 if TYPE_CHECKING:
@@ -81,6 +83,13 @@ def marked(asking: Asking) -> dict[str, Any]:
     if not asking.resources.store.mark(asking.id, asking.given["seen"]):
         raise no_such_message(asking.id)
     return told(facts.LISTED, asking.row())
+
+
+def checked(asking: Asking) -> dict[str, Any]:
+    """What the rules of lint find."""
+    row, received = asking.row(), asking.received()
+    with asking.resources.opening(row.size):
+        return told(facts.CHECKS, check(content_of(received)[0], received.envelope, now=row.arrived))
 
 
 def judged(asking: Asking) -> dict[str, Any]:
@@ -185,6 +194,10 @@ OPERATIONS = (
     Operation(
         "GET", "/messages/{id}/parts/{number}", "part", "The octets of a part, without its transfer encoding.",
         one_part, "application/octet-stream", refuses=_GONE,
+    ),
+    Operation(
+        "GET", "/messages/{id}/checks", "checks", "What the rules of `mailwright lint` find in a message.", checked,
+        "Checks", refuses=_GONE,
     ),
     Operation(
         "GET", "/messages/{id}/spam", "spam", "SpamAssassin's verdict, where `--spamd` was given.", judged, "Verdict",

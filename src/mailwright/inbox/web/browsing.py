@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from mailwright.inbox.reading.pictures import OCTETS_LIMIT, picture
+from mailwright.inbox.search import SearchError
 from mailwright.inbox.web import pages
 from mailwright.inbox.web.answers import Refusal
 from mailwright.inbox.web.downloads import safe_name, shown, streamed
@@ -144,7 +145,11 @@ async def _told(resources: Resources, live: Live, page: pages.Page, query: str, 
     with live.seat() as bell:
         yield b"retry: 2000\n\n"
         while not live.closed:
-            yield await run_in_threadpool(news)
+            try:
+                told = await run_in_threadpool(news)
+            except SearchError:
+                return  # more mail made it too much work; who asks again is told so
+            yield told
             while not more and not await live.heard(bell, HEARTBEAT) and not live.closed:
                 yield b": nothing new\n\n"
 

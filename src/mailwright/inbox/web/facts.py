@@ -119,6 +119,16 @@ WHOLE = (
     Fact("parts", "[Part]", "The MIME structure in the order of the message.", lambda of: parts(of)),
 )
 
+FINDING = (
+    Fact("rule", "text", "The rule, as mailwright lint --rules lists them.", lambda one: one.rule),
+    Fact("severity", "text", "error, warning or info.", lambda one: one.severity),
+    Fact("what", "text", "What is wrong.", lambda one: one.what),
+    Fact("fix", "text", "What to do.", lambda one: one.fix),
+    Fact("where", "text", "In which part or field; may be empty.", lambda one: one.where),
+)
+
+CHECKS = (Fact("findings", "[Finding]", "The gravest first.", lambda found: [told(FINDING, one) for one in found]),)
+
 HIT = (
     Fact("score", "number", "What it adds to the score.", lambda hit: hit.score),
     Fact("name", "text", "The rule.", lambda hit: hit.name),
@@ -162,6 +172,7 @@ ABOUT = (
     Fact("messages", "integer", "How many there are.", lambda of: of.store.count()),
     Fact("unread", "integer", "How many nobody has looked at.", lambda of: of.store.count("is:unread")),
     Fact("latest", "integer", "The highest id that was ever given.", lambda of: of.store.latest),
+    Fact("dropped", "integer", "How many had to make room for newer ones.", lambda of: of.store.dropped),
 )
 
 ARRIVED = (Fact("messages", "[Row]", "The messages.", lambda found: rows(found)),)
@@ -187,6 +198,8 @@ SHAPES: dict[str, tuple[Fact, ...]] = {
     "Message": WHOLE,
     "Header": HEADER,
     "Part": PART,
+    "Checks": CHECKS,
+    "Finding": FINDING,
     "Verdict": VERDICT,
     "Hit": HIT,
     "Released": RELEASED,

@@ -9,6 +9,8 @@ read from elsewhere. All of it is decided before a route is looked for, so that 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from ipaddress import IPv6Address
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 #: Methods that change nothing.
 READING = frozenset(("GET", "HEAD"))
 
-_WRONG_PASSWORD_DELAY = 0.5  # seconds: guessing is slow, and the number of connections is limited
+_WRONG_PASSWORD_DELAY = 0.5  # seconds: guessing is slow,
+_GUESSES = 10  # also when somebody does so on many connections
 _FIXED = (
     (b"referrer-policy", b"same-origin"),  # with no-referrer our own forms would come with "Origin: null"
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -61,6 +64,7 @@ class Guard:
     def __init__(self, app: ASGIApp, doors: Doors) -> None:
         self._app = app
         self._doors = doors
+        self._guesses = Guesses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -74,8 +78,8 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
-        if refusal is not None and refusal.status_code == 401:
-            await asyncio.sleep(_WRONG_PASSWORD_DELAY if _field(scope, b"authorization") else 0)
+        if refusal is not None and refusal.status_code == 401 and _field(scope, b"authorization"):
+            await self._guesses.wait(_peer(scope))
         await (refusal or self._app)(scope, receive, complete)
 
     def _refusal(self, scope: Scope) -> Response | None:
@@ -83,6 +87,9 @@ class Guard:
         host = _field(scope, b"host")
         if host is None or not scope["raw_path"].startswith(b"/"):
             return plain(400, "The request names no host, or several, or no path.", "Ask for a page of this server.")
+        names = {name for name, _ in scope["headers"]}
+        if {b"content-length", b"transfer-encoding"} <= names:  # a proxy may see another end of it (RFC 9112 §6.1)
+            return plain(400, "The request says in two ways how long it is.", "Send one of them.")
         if not self._doors.knows(host):
             return plain(
                 421,
@@ -91,11 +98,36 @@ class Guard:
             )
         if not _from_here(scope, host):
             return plain(403, "Another page caused this request.", "Open the inbox in a tab of its own.")
-        if not self._doors.lets_in(_field(scope, b"authorization") or ""):
+        credentials = _field(scope, b"authorization") or ""
+        if self._doors.password is not None and credentials and self._guesses.too_many(_peer(scope)):
+            # Without a look at the password: whoever guesses must not learn from this answer whether it was right.
+            return plain(429, "Too many wrong passwords came from your address.", "Try again in a few seconds.")
+        if not self._doors.lets_in(credentials):
             refusal = plain(401, "The inbox asks for a password.", "Any user name will do.")
             refusal.headers["www-authenticate"] = 'Basic realm="mailwright inbox", charset="UTF-8"'
             return refusal
         return None
+
+
+class Guesses:
+    """Wrong passwords that wait for their answer: those of one address get theirs one after another."""
+
+    def __init__(self) -> None:
+        self._waiting: Counter[str] = Counter()
+
+    def too_many(self, peer: str) -> bool:
+        """Whether no further one is listened to at present."""
+        return self._waiting[peer] >= _GUESSES
+
+    async def wait(self, peer: str) -> None:
+        """Wait for the turn of one more. It takes its place until then, even if nobody hears the answer any more."""
+        self._waiting[peer] += 1
+        try:
+            await asyncio.sleep(_WRONG_PASSWORD_DELAY * self._waiting[peer])
+        finally:
+            self._waiting[peer] -= 1
+            if not self._waiting[peer]:
+                del self._waiting[peer]
 
 
 def is_from_our_page(scope: Scope) -> bool:
@@ -133,6 +165,16 @@ def _from_here(scope: Scope, host: str) -> bool:
     # A link on another page may lead here, in a tab of its own.
     leads = _field(scope, b"sec-fetch-mode") == "navigate" and _field(scope, b"sec-fetch-dest") == "document"
     return leads and scope["method"] in READING
+
+
+def _peer(scope: Scope) -> str:
+    """Who asks: the address, or with IPv6 the network, of which anybody has as many addresses as he likes."""
+    host = scope["client"][0] if scope.get("client") else ""
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return host if address.ipv4_mapped is not None else address.exploded[:19]
 
 
 def _field(scope: Scope, name: bytes) -> str | None:

@@ -28,7 +28,9 @@ _TIMEOUT = 60.0  # seconds for all of it: the tests that ask the network take th
 
 _STATUS = re.compile(rb"SPAMD/[0-9.]{1,8} ([0-9]{1,3})(?: ([A-Z_]{1,40}))?[^\r\n]*\r?\n")
 _VERDICT = re.compile(rb"\nspam: *(true|false|yes|no) *; *(-?[0-9.]{1,12}) */ *(-?[0-9.]{1,12})", re.IGNORECASE)
-_RULE = re.compile(r" *\*? {0,2}(-?[0-9]{1,4}\.[0-9]{1,3}) ([A-Z0-9_]{2,100})(?: (.*))?")
+# From ten points on it rounds to whole ones.
+_RULE = re.compile(r" {0,3}(?:\* {1,3})?(-?[0-9]{1,5}(?:\.[0-9]{1,3})?) ([A-Za-z0-9_]{2,100})(?: (.*))?")
+_TABLE = re.compile(r"-{2,}(?: -{2,}){2}\s*")
 
 
 class SpamdError(MailError):
@@ -113,13 +115,18 @@ def _read(answer: bytes) -> Verdict:
 
 
 def _hits(report: str) -> tuple[Hit, ...]:
-    """The table at the end of the report; a meaning may go on in the next line, which is indented further."""
+    """The table at the end of the report; a meaning may go on in the next line, which is indented further.
+
+    Above the table the report shows how the message begins, and that may look like a table too; but it is indented.
+    """
+    lines = report.splitlines()
+    begin = max((number for number, line in enumerate(lines) if _TABLE.fullmatch(line)), default=-1)
     hits: list[Hit] = []
-    for line in report.splitlines():
+    for line in lines[begin + 1 :]:
         row = _RULE.fullmatch(line.rstrip())
         if row is not None and len(hits) < RULES_LIMIT:
             hits.append(Hit(float(row[1]), row[2], visible((row[3] or "").strip(), 300)))
-        elif hits and line.startswith(" " * 20) and line.strip():
+        elif hits and line.startswith(" " * 5) and line.strip():
             last = hits.pop()
             hits.append(Hit(last.score, last.name, visible(f"{last.meaning} {line.strip()}", 300)))
     return tuple(hits)

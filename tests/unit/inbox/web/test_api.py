@@ -9,6 +9,9 @@ from email.message import EmailMessage
 
 import pytest
 
+from mailwright.inbox import Inbox
+from mailwright.inbox.web import Site
+from mailwright.message.check import check
 from tests.unit.inbox.web.asking import Client, heard, opened
 
 
@@ -50,6 +53,27 @@ def test_the_octets_are_those_that_came(client: Client) -> None:
     assert client.api(f"/messages/{id}/parts/1.1").body == b"Plain text.\r\n"
 
 
+def test_the_checks_are_those_of_lint_and_of_the_page(client: Client) -> None:
+    id = client.deliver(b"Subject: x\r\nFrom: ada@example.org\r\n\r\n<b>y</b>\r\n" + b"z" * 1200 + b"\r\n")
+    received, row = client.inbox.messages[0], client.inbox.store.row(id)
+    assert row is not None
+    lint = check(received, now=row.arrived)
+    assert client.api(f"/messages/{id}/checks").json == {"findings": [one.as_dict() for one in lint]}
+    page = client.ask(f"/m/{id}/checks").text
+    assert {"no-date", "no-message-id", "line-too-long"} <= {one.rule for one in lint}
+    assert all(f"<bdi>{one.rule}</bdi>" in page for one in lint)
+    assert client.api("/messages/99/checks").status == 404
+
+
+def test_how_many_had_to_make_room_is_told() -> None:
+    with Inbox(tls=False, limit=2) as inbox, Site(inbox.store, inbox.faults, port=0) as site:
+        client = Client(site, inbox)
+        assert client.api("/about").json["dropped"] == 0 and "made room" not in client.ask("/").text
+        for _ in range(3):
+            client.deliver()
+        assert client.api("/about").json["dropped"] == 1 and "1 older one made room" in client.ask("/").text
+
+
 def test_the_list_has_pages_and_can_be_searched(client: Client) -> None:
     for number in range(7):
         client.deliver(f"Subject: No {number}\r\nFrom: ada@example.org\r\n\r\nBody {number % 2}\r\n")
@@ -67,7 +91,7 @@ def test_marking_and_deleting(client: Client) -> None:
     ids = [client.deliver() for _ in range(4)]
     assert client.api(f"/messages/{ids[0]}", "PATCH", {"seen": True}).json["seen"] is True
     assert client.api("/about").json | {"version": ""} == {
-        "version": "", "messages": 4, "unread": 3, "latest": ids[3],
+        "version": "", "messages": 4, "unread": 3, "latest": ids[3], "dropped": 0,
         "smtp": {"host": "127.0.0.1", "port": client.inbox.server.port, "security": "none"},
     }  # fmt: skip
     assert client.api(f"/messages/{ids[0]}", "PATCH", {"seen": False}).json["seen"] is False

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
+import socket
+import time
 import urllib.error
 import urllib.request
 
 import pytest
 
 from mailwright.inbox import Inbox
-from mailwright.inbox.web import Site
+from mailwright.inbox.web import Site, security
 from mailwright.inbox.web.api import OPERATIONS
 from mailwright.inbox.web.app import API, application
 from mailwright.inbox.web.browsing import PAGES
 from mailwright.inbox.web.changing import FORMS
 from mailwright.words.errors import ConfigError
-from tests.unit.inbox.web.asking import Client, opened
+from tests.unit.inbox.web.asking import Client, heard, opened
 
 STATIC = ("/static/app.css", "/static/nothing")
 PATHS = [
@@ -72,16 +75,16 @@ def test_further_names_are_answered_at_any_port() -> None:
         b"GET http://evil.example/ HTTP/1.1\r\nHost: 127.0.0.1:%(port)d\r\nConnection: close\r\n\r\n",
         b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1:%(port)d\r\nConnection: close\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%(port)d\r\nX-Bad\x00: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1:%(port)d\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET /api HTTP/1.1\r\nHost: 127.0.0.1:%(port)d\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00",
         b"EHLO example.org\r\n\r\n",
     ],
-    ids=["two hosts", "no host", "HTTP/1.0", "absolute", "asterisk", "NUL", "TLS", "SMTP"],
-)
+    ids=["two hosts", "no host", "HTTP/1.0", "absolute", "asterisk", "NUL", "two lengths", "TLS", "SMTP"],
+)  # fmt: skip
 def test_what_is_no_request_of_ours_is_refused(head: bytes, shared: Client) -> None:
-    assert shared.raw(head % {b"port": shared.port} if b"%(" in head else head)[:12] in (
-        b"HTTP/1.1 400",
-        b"HTTP/1.1 405",
-    )
+    answer = shared.raw(head % {b"port": shared.port} if b"%(" in head else head)
+    assert answer[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 405")
+    assert answer.count(b"HTTP/1.1 ") == 1  # the connection ends with it
 
 
 @EVERY
@@ -252,6 +255,34 @@ def test_the_password_lets_in_whatever_the_user_is_called(locked: Client) -> Non
         assert locked.ask("/api/v1/about", Authorization=basic(f"{user}:{PASSWORD}")).json["messages"] == 1
     assert locked.ask("/", Authorization=basic(f"x:{PASSWORD}"), Host="evil.example").status == 421
     assert locked.ask("/", Authorization=basic(f"x:{PASSWORD}"), Origin="null").status == 403
+
+
+def test_passwords_are_guessed_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "_WRONG_PASSWORD_DELAY", 60.0)  # so that all of them wait at the same time
+    wrong, right = (f"GET /api/v1/about HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: {basic(text)}\r\nConnection: close\r\n\r\n" for text in ("x:wrong guess", f"x:{PASSWORD}"))  # fmt: skip
+    with opened(password=PASSWORD) as client, contextlib.ExitStack() as guesses:
+        place = ("127.0.0.1", client.port)
+        for _ in range(security._GUESSES):
+            guess = guesses.enter_context(socket.create_connection(place, timeout=20))
+            guess.sendall((wrong % client.port).encode())
+        while not client.raw((right % client.port).encode()).startswith(b"HTTP/1.1 429 "):
+            time.sleep(0.01)  # until the last of them is heard
+        assert client.raw((wrong % client.port).encode()).startswith(b"HTTP/1.1 429 ")  # right or wrong: the same
+        assert client.ask("/").status == 401
+        with socket.create_connection(place, timeout=20, source_address=("127.0.0.2", 0)) as another:
+            another.sendall((right % client.port).encode())
+            assert heard(another).startswith(b"HTTP/1.1 200 ")
+        # An answer that nobody waits for any more takes its time all the same.
+        guesses.close()
+        assert client.ask("/", Authorization=basic(f"x:{PASSWORD}")).status == 429
+
+
+def test_who_guesses_wrong_now_and_then_is_let_in_with_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "_WRONG_PASSWORD_DELAY", 0.001)
+    with opened(password=PASSWORD) as client:
+        for _ in range(3 * security._GUESSES):
+            assert client.ask("/", Authorization=basic("x:wrong guess")).status == 401
+        assert client.ask("/", Authorization=basic(f"x:{PASSWORD}")).status == 200
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,30 @@ def test_all_parts_of_100_megabytes_at_once_take_the_memory_of_one_copy(tmp_path
     assert ran.stdout, ran
     right, size, grown = ran.stdout.split()
     assert right == "True" and int(size) >= 96 and int(grown) < 180, ran.stdout
+
+
+MANY = """
+import resource, threading
+from mailwright.smtp.receiving import Received
+from mailwright.words.envelope import Envelope
+from tests.unit.inbox.web.asking import opened
+
+head = b"Subject: many\\r\\nMIME-Version: 1.0\\r\\nContent-Type: multipart/mixed; boundary=b\\r\\n\\r\\n"
+with opened() as client:
+    client.inbox.store.add(Received(Envelope.of("a@b.org", "c@d.org"), head + b"--b\\r\\n\\r\\n\\r\\n" * 200_000))
+    client.ask("/m/1/parts")
+    before, right = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    threads = [threading.Thread(target=lambda: right.append(client.ask("/m/1/parts").status)) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(right == [200] * 8, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is that of Linux")
+def test_hundreds_of_thousands_of_parts_are_laid_open_once_at_a_time() -> None:
+    words = [sys.executable, "-c", MANY]
+    ran = subprocess.run(words, capture_output=True, text=True, cwd=Path(__file__).parents[4], check=False)
+    assert ran.stdout, ran
+    right, grown = ran.stdout.split()
+    assert right == "True" and int(grown) < 35, ran.stdout

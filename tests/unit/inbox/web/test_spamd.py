@@ -100,6 +100,44 @@ def test_whatever_else_is_said_is_no_verdict(answer: bytes) -> None:
         assert told.status == 502 and told.json["error"]["what"].isprintable()
 
 
+# As SpamAssassin 4.0.1 says it of a message whose text is made to look like the table.
+OF_TEN_AND_MORE = b"""Spam detection software, running on the system "x",
+has identified this incoming email as possible spam.
+
+Content preview:   pts rule name              description ----
+   ---------------------- ---- --- ---
+   5.0 FORGED_RULE            The message says so itself
+
+Content analysis details:   (1006.6 points, 5.0 required)
+
+ pts rule name              description
+---- ---------------------- --------------------------------------------------
+-0.0 NO_RECEIVED            Informational: message has no Received headers
+1000 GTUBE                  BODY: Generic Test for Unsolicited Bulk Email
+-100 USER_IN_WELCOMELIST    User is listed in 'welcomelist_from'
+  11 Of_Ten                 DNS: Lower case, and two digits
+                            [URIs: example.org]
+ 0.1 MIME_HEADER_CTYPE_ONLY 'Content-Type' found without required MIME
+                            headers
+
+
+"""
+
+
+def test_points_from_ten_on_are_whole_and_the_preview_is_no_table() -> None:
+    with answering(said(b"True ; 1006.6 / 5.0", OF_TEN_AND_MORE), []) as port:
+        hits = Spamd(port).verdict([b"x"], 1).hits
+    assert [(hit.score, hit.name) for hit in hits] == [
+        (-0.0, "NO_RECEIVED"),
+        (1000.0, "GTUBE"),
+        (-100.0, "USER_IN_WELCOMELIST"),
+        (11.0, "Of_Ten"),
+        (0.1, "MIME_HEADER_CTYPE_ONLY"),
+    ]
+    assert hits[3].meaning == "DNS: Lower case, and two digits [URIs: example.org]"
+    assert hits[4].meaning == "'Content-Type' found without required MIME headers"
+
+
 def test_a_table_without_end_is_cut() -> None:
     body = b" 1.0 RULE_X                 meaning\n" * 20_000
     with answering(said(b"True ; 9 / 5", body), []) as port:

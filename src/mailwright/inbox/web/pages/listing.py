@@ -58,7 +58,7 @@ def listing(store: Store, query: str = "", before: int | None = None, page: Page
         rows = store.rows(query, before=before, limit=ROWS_LIMIT + 1)
         found = store.count(query) if query else total
     except SearchError as problem:
-        wrong, found = f"{problem.what} {problem.advice}", 0
+        wrong, rows, found = f"{problem.what} {problem.advice}", [], 0
     older = rows[ROWS_LIMIT - 1].id if len(rows) > ROWS_LIMIT else None
     where = settings(page.smtp) if page.smtp else None
     return render(
@@ -72,6 +72,7 @@ def listing(store: Store, query: str = "", before: int | None = None, page: Page
         entries=[entry(row) for row in rows[:ROWS_LIMIT]],
         found=found,
         total=total,
+        dropped=store.dropped,
         unread=unread,
         latest=store.latest,
         wrong=wrong,

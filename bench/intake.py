@@ -2,17 +2,19 @@
 
     python bench/intake.py
 
-Four connections on the loopback interface, each a process that says MAIL, RCPT, DATA and the content and waits for
-every reply, as most clients do; then the same with MAIL, RCPT and DATA in one go (PIPELINING). Each server is a process
-of its own, and they take turns. "Searchable": the time ends when a search for a word of the messages finds all of them.
-Printed are the medians, and the processor time of the server, which a busy machine changes less. smtp-server is
-measured where tools/get_servers.py has got it.
+Four connections on the loopback interface. On each MAIL, RCPT, DATA and the content are said, and every reply is waited
+for, as most clients do; then the same with MAIL, RCPT and DATA in one go (PIPELINING). The clients are one process,
+which does as little as it can, so that the server is measured and not they; each server is a process of its own, and
+they take turns. "Searchable": the time ends when a search for a word of the messages finds all of them. Printed are the
+medians, and the processor time of server and clients, which a busy machine changes less. smtp-server is measured where
+tools/get_servers.py has got it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import shutil
 import socket
 import statistics
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -141,66 +143,89 @@ def answer(pipe: Connection, count: Callable[[], int]) -> None:
 # The clients.
 
 
-def send(port: int, number: int, pipelining: bool, ready: Connection) -> None:
-    """One connection that sends its messages when it is told to."""
+def send(port: int, pipelining: bool, pipe: Connection) -> None:
+    """All connections, which send their messages when they are told to. Tells the processor time that it took."""
+    ready = select.poll()
+    talks: dict[int, tuple[socket.socket, Generator[bytes, bytes, None]]] = {}
+    for n in range(CONNECTIONS):
+        sock = entered(port)
+        talks[sock.fileno()] = sock, conversation(n * MESSAGES, pipelining)
+        ready.register(sock, select.POLLIN)
+    pipe.send(None)
+    pipe.recv()
+    begin = time.process_time()
+    for sock, talk in talks.values():
+        sock.sendall(next(talk))
+    while talks:
+        for number, _ in ready.poll():
+            sock, talk = talks[number]
+            heard = sock.recv(4096)
+            assert heard, "the server left"
+            try:
+                words = talk.send(heard)
+            except StopIteration:
+                ready.unregister(sock)
+                del talks[number]
+                sock.close()
+            else:
+                if words:
+                    sock.sendall(words)
+    pipe.send(time.process_time() - begin)
+
+
+def entered(port: int) -> socket.socket:
+    """A connection, as far as the reply to EHLO."""
     sock = socket.create_connection(("127.0.0.1", port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def say(octets: bytes, replies: int = 1) -> bytes:
-        sock.sendall(octets)
-        heard = b""
-        while heard.count(b"\r\n") < replies:
-            heard += sock.recv(4096)
-        return heard
-
-    say(b"")
-    heard = say(b"EHLO client.example.org\r\n")
-    while b"\r\n250 " not in heard:
+    heard = b""
+    while not heard.endswith(b"\r\n"):
         heard += sock.recv(4096)
+    sock.sendall(b"EHLO client.example.org\r\n")
+    heard = b""
+    while b"\r\n250 " not in heard or not heard.endswith(b"\r\n"):
+        heard += sock.recv(4096)
+    return sock
+
+
+def conversation(first: int, pipelining: bool) -> Generator[bytes, bytes, None]:
+    """What a client says, given what it hears: nothing until a reply is whole."""
     envelope = (b"MAIL FROM:<ada@example.org>\r\n", b"RCPT TO:<grace@example.net>\r\n", b"DATA\r\n")
-    ready.send(None)
-    ready.recv()
-    for n in range(number, number + MESSAGES):
-        if pipelining:
-            heard = say(b"".join(envelope), 3)
-        else:
-            for line in envelope:
-                heard = say(line)
+    groups = ((b"".join(envelope), 3),) if pipelining else tuple((line, 1) for line in envelope)
+    for n in range(first, first + MESSAGES):
+        for words, replies in groups:
+            heard = yield words
+            while heard.count(b"\r\n") < replies:
+                heard += yield b""
         assert b"354" in heard, heard
-        heard = say(MESSAGE % (n, n))
+        heard = yield MESSAGE % (n, n)
+        while not heard.endswith(b"\r\n"):
+            heard += yield b""
         assert heard.startswith(b"250"), heard
-    say(b"QUIT\r\n")
-    ready.send(None)
+    yield b"QUIT\r\n"
 
 
-def rate(serve: Callable[[Connection], None], pipelining: bool) -> tuple[float, float]:
-    """Messages a second with a new server, until it has them all, and its microseconds for each."""
+def rate(serve: Callable[[Connection], None], pipelining: bool) -> tuple[float, float, float]:
+    """Messages a second with a new server, until it has them all, and for each the microseconds of the server and of
+    the clients.
+    """
     here, there = multiprocessing.Pipe()
     server = multiprocessing.Process(target=serve, args=(there,))
     server.start()
-    port = here.recv()
-    ends, clients = [], []
-    for n in range(CONNECTIONS):
-        end, other = multiprocessing.Pipe()
-        client = multiprocessing.Process(target=send, args=(port, n * MESSAGES, pipelining, other))
-        client.start()
-        ends.append(end)
-        clients.append(client)
-    for end in ends:
-        end.recv()
+    end, other = multiprocessing.Pipe()
+    clients = multiprocessing.Process(target=send, args=(here.recv(), pipelining, other))
+    clients.start()
+    end.recv()
     begin = time.perf_counter()
-    for end in ends:
-        end.send(None)
-    for end in ends:
-        end.recv()
+    end.send(None)
+    spent = end.recv()
     here.send(True)
     found, busy = here.recv()
     taken = time.perf_counter() - begin
     assert found == CONNECTIONS * MESSAGES, f"{found} messages"
     here.send(False)
-    for process in (*clients, server):
+    for process in (clients, server):
         process.join()
-    return found / taken, busy / found * 1e6
+    return found / taken, busy / found * 1e6, spent / found * 1e6
 
 
 SIDES: dict[str, Callable[[Connection], None]] = {
@@ -218,19 +243,22 @@ def main() -> None:
     sides = dict(SIDES)
     if not (shutil.which("node") and NPM.is_dir()):
         del sides["smtp-server (npm), discarding"]
-    found: dict[tuple[str, bool], list[tuple[float, float]]] = {(name, p): [] for name in sides for p in (False, True)}
+    found: dict[tuple[str, bool], list[tuple[float, float, float]]]
+    found = {(name, pipelining): [] for name in sides for pipelining in (False, True)}
     for _ in range(RUNS):
         for (name, pipelining), rates in found.items():
             rates.append(rate(sides[name], pipelining))
     say, size = sys.stdout.write, len(MESSAGE % (0, 0))
     say(f"{conditions()}, {CONNECTIONS} connections, {MESSAGES:,} messages of {size} octets each, {RUNS} runs\n")
-    say(f"{'messages a second':40}{'waiting':>9}{'':>8}{'µs each':>9}{'pipelining':>12}{'':>8}{'µs each':>9}\n")
+    say("each: microseconds of the server, and of the clients\n")
+    say(f"{'messages a second':40}{'waiting':>10}{'':>8}{'each':>11}{'pipelining':>12}{'':>8}{'each':>11}\n")
     for name in sides:
         line = f"{name:40}"
-        for pipelining, width in ((False, 9), (True, 12)):
-            rates, busy = (statistics.median(column) for column in zip(*found[name, pipelining], strict=True))
-            theirs = statistics.median(column for column, _ in found[COMPARED, pipelining])
-            line += f"{rates:{width},.0f}{rates / theirs:7.2f}×" + (f"{busy:9.0f}" if "npm" not in name else " " * 9)
+        for pipelining, width in ((False, 10), (True, 12)):
+            rates, busy, spent = (statistics.median(column) for column in zip(*found[name, pipelining], strict=True))
+            theirs = statistics.median(column for column, *_ in found[COMPARED, pipelining])
+            each = f"{spent:11.0f}" if "npm" in name else f"{busy:7.0f} {spent:3.0f}"
+            line += f"{rates:{width},.0f}{rates / theirs:7.2f}×{each}"
         say(f"{line}\n")
 
 

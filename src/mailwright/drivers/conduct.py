@@ -64,19 +64,20 @@ class Secured:
         self.tickets: Tickets | None = None
 
 
-def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
+def conducted(plan: Plan[T], secured: Secured, step: Step[Any] | None = None) -> Generator[Step[Any], Any, T]:
     """Step the plan; give the driver primitive steps, and the plan their answers. Returns the plan's
-    result.
+    result. `step`: what a plan that has begun waits for.
     """
     answer: Any = None
     problem: BaseException | None = None
     try:
         while True:
-            try:
-                step = plan.send(answer) if problem is None else plan.throw(problem)
-            except StopIteration as end:
-                result: T = end.value
-                return result
+            if step is None:
+                try:
+                    step = plan.send(answer) if problem is None else plan.throw(problem)
+                except StopIteration as end:
+                    result: T = end.value
+                    return result
             answer, problem = None, None
             try:
                 kind = type(step)
@@ -90,6 +91,7 @@ def conducted(plan: Plan[T], secured: Secured) -> Generator[Step[Any], Any, T]:
                     raise TypeError(f"a plan may await steps only, not {step!r}")
             except Exception as error:
                 problem = error
+            step = None
     finally:
         plan.close()
 
@@ -196,20 +198,24 @@ def _start_tls(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
 
 def _handshake(step: StartTLS, layer: TLSLayer, deadline: float) -> Primitive[None]:
     """Raises `TLSError`, `TimeoutError`, and `ConnectionError`."""
+    done, outgoing = False, layer.outgoing()  # the first words, where they were prepared
     while True:
-        try:
-            done = layer.handshake()
-        except TLSError:
-            if alert := layer.outgoing():  # tell the other side why, as far as it still listens
-                try:
-                    yield Write(alert, step.timeout)
-                except OSError:
-                    pass
-            raise
-        if done and not step.server_side:
-            return  # what is left to say goes out with the first words: the server wakes once for both
-        if outgoing := layer.outgoing():
+        if not outgoing:
+            try:
+                done = layer.handshake()
+            except TLSError:
+                if alert := layer.outgoing():  # tell the other side why, as far as it still listens
+                    try:
+                        yield Write(alert, step.timeout)
+                    except OSError:
+                        pass
+                raise
+            if done and not step.server_side:
+                return  # what is left to say goes out with the first words: the server wakes once for both
+            outgoing = layer.outgoing()
+        if outgoing:
             yield Write(outgoing, step.timeout)
+            outgoing = b""
         if done:
             return
         left = deadline - (yield Clock())

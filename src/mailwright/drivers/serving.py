@@ -16,6 +16,7 @@ from time import monotonic as clock  # that of every event loop
 from mailwright.drivers.aio import _in_thread
 from mailwright.drivers.conduct import Secured, answer_of, conducted
 from mailwright.drivers.hanging_up import reset_on_close
+from mailwright.drivers.watching import WatchingLoop
 from mailwright.steps import Ask, Clock, Close, Read, Sleep, Write
 from mailwright.words.errors import MailError
 
@@ -37,7 +38,8 @@ _NO_ROOM = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 async def serve(plan_for: Callable[[Guest, str], Plan[Any]], host: str, port: int) -> Door:
     """Listen on the IP address `host` and `port`; for each connection run the plan that ``plan_for(guest, address)``
-    gives. For an event loop that has ``add_reader``. Raises `OSError` when the port can't be had.
+    gives. For an event loop that has ``add_reader``, and quickest in a `WatchingLoop`. Raises `OSError` when the port
+    can't be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return Door(socket.create_server((host, port), family=family, backlog=_QUEUE), plan_for)
@@ -86,6 +88,7 @@ class Guest:
 
     __slots__ = (
         "_alarm",
+        "_conducted",
         "_errand",
         "_left",
         "_listening",
@@ -104,7 +107,8 @@ class Guest:
         self._sock: socket.socket | None = sock
         self._loop = loop
         self._left = left
-        self._needs: Generator[Step[Any], Any, Any] | None = None
+        self._needs: Plan[Any] | Generator[Step[Any], Any, Any] | None = None
+        self._conducted = False  # a plan that asks for simple things is stepped as it is
         self._stepping = False
         self._waits_for = ""  # "octets" to read, or the "kernel" to take what is `_unsent`; nothing while it is stepped
         self._unsent = memoryview(b"")
@@ -122,7 +126,7 @@ class Guest:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             pass  # it is gone already; the plan will hear of it
-        self._needs = conducted(plan, self.secured)
+        self._needs = plan
         self._go_on(None)
 
     def close(self) -> None:
@@ -183,11 +187,19 @@ class Guest:
         if kind is Sleep:
             return self._wait("morning", step.seconds)  # type: ignore[attr-defined]
         if kind is not Ask:
-            raise TypeError(f"a server does not know the step {step!r}")
+            return self._conduct(step)
         if step.blocking:  # type: ignore[attr-defined]
             return self._wait_for(self._loop.create_task(answer_of(step, _in_thread)))  # type: ignore[arg-type]
         answer = step.act()  # type: ignore[attr-defined]
         return self._wait_for(asyncio.ensure_future(answer)) if hasattr(answer, "__await__") else answer
+
+    def _conduct(self, step: Step[Any]) -> None:
+        """From now on have steps taken apart that are not simple, such as a handshake and all that follows it."""
+        needs = self._needs
+        if self._conducted or needs is None:
+            raise TypeError(f"a server does not know the step {step!r}")
+        self._conducted = True
+        self._needs = conducted(needs, self.secured, step)  # type: ignore[arg-type]  # it was the plan until now
 
     # Octets.
 
@@ -201,17 +213,31 @@ class Guest:
             except BlockingIOError:
                 raise TimeoutError from None
         if not self._listening:
-            self._loop.add_reader(sock, self._readable)
-            self._listening = True
+            self._listen(sock)
         return self._wait("octets", timeout)
+
+    def _listen(self, sock: socket.socket) -> None:
+        if isinstance(self._loop, WatchingLoop):
+            self._loop.watch(sock, self._readable)
+        else:
+            self._loop.add_reader(sock, self._readable)
+        self._listening = True
+
+    def _listen_no_more(self, sock: socket.socket) -> None:
+        if not self._listening:
+            return
+        if isinstance(self._loop, WatchingLoop):
+            self._loop.unwatch(sock)
+        else:
+            self._loop.remove_reader(sock)
+        self._listening = False
 
     def _readable(self) -> None:
         sock = self._sock
         if sock is None:
             return
         if self._waits_for != "octets":  # it is not asked now: the loop would tell again and again
-            self._loop.remove_reader(sock)
-            self._listening = False
+            self._listen_no_more(sock)
             return
         try:
             octets = sock.recv(_PORTION)
@@ -235,6 +261,7 @@ class Guest:
         if count == len(octets):
             return None
         self._unsent = memoryview(octets)[count:]
+        self._listen_no_more(sock)
         self._loop.add_writer(sock, self._writable)
         return self._wait("kernel", timeout)
 
@@ -273,7 +300,7 @@ class Guest:
         if how == "end":
             return
         self._sock = None
-        self._loop.remove_reader(sock)
+        self._listen_no_more(sock)
         self._loop.remove_writer(sock)
         sock.close()
 

@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from mailwright.drivers.serving import serve
+from mailwright.drivers.watching import WatchingLoop
 from mailwright.steps import Write
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ class Listener:
             thread.join(_STOP_TIMEOUT)
 
     def _run(self, port: int, ready: Future[int]) -> None:
-        with asyncio.Runner(
-            loop_factory=asyncio.SelectorEventLoop
-        ) as runner:  # that of Windows can't be told by sockets
+        with asyncio.Runner(loop_factory=WatchingLoop) as runner:
             runner.run(self._listen(port, ready))
 
     async def _listen(self, port: int, ready: Future[int]) -> None:

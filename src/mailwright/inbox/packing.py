@@ -6,6 +6,7 @@ What was said is kept apart from the other facts: the reply to the content is sa
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from mailwright.smtp.receiving.received import Received
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mailwright.message.source import Source
+    from mailwright.words.transcript import Entry
 
 _written = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
@@ -90,9 +92,17 @@ def packed_transcript(transcript: Transcript | None) -> str | None:
     """What was said, in millionths of a second."""
     if transcript is None:
         return None
-    limit, dropped, first, last = transcript.__getstate__()
-    lines = [(round(line.seconds * 1e6), line.mark, line.text) for line in (*first, *last)]
-    return _written([limit, dropped, len(first), lines])
+    opening, first, dropped, last = transcript.entries()
+    lines = [(round(seconds * 1e6), mark, text) for seconds, mark, text in (*first, *last)]
+    begun = _packed_opening(opening)
+    comma = "," if opening and lines else ""
+    count = len(opening) + len(first)
+    return f"[{transcript.limit},{dropped},{count},[{begun}{comma}{_written(lines)[1:-1]}]]"
+
+
+@lru_cache(100)  # it is that of all messages of one connection
+def _packed_opening(opening: tuple[Entry, ...]) -> str:
+    return _written([(round(seconds * 1e6), mark, text) for seconds, mark, text in opening])[1:-1]
 
 
 def unpacked_transcript(packed: str | None) -> Transcript | None:

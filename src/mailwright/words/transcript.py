@@ -7,8 +7,9 @@ from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    Entry = tuple[float, str, str]  # a `Line` before it is one
 
 LINE_LIMIT = 1000  # characters of one line that are kept
 FOLDED_LIMIT = 32  # entries whose lines are not made yet: of most talks nobody ever reads them
@@ -81,6 +82,14 @@ class Transcript:
         """How many lines in the middle were left out."""
         self._unfold()
         return self._dropped
+
+    def entries(self) -> tuple[tuple[Entry, ...], Sequence[Entry], int, Sequence[Entry]]:
+        """All lines that are kept as plain tuples: those that other transcripts begin with as well, if that is known;
+        the next ones; how many were dropped then; and those behind them.
+        """
+        self._unfold()
+        first, last = [[(one.seconds, one.mark, one.text) for one in lines] for lines in (self._first, self._last)]
+        return (), first, self._dropped, last
 
     def __iter__(self) -> Iterator[Line]:
         self._unfold()

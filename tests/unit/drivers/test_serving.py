@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import sys
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -12,12 +13,21 @@ from typing import Any
 import pytest
 
 from mailwright.drivers.serving import Door, Guest, serve
+from mailwright.drivers.watching import WatchingLoop
 from mailwright.steps import Ask, Attend, Clock, Close, Read, Sleep, Write
 
 MUCH = bytes(range(256)) * 65536  # 16 MB: more than the kernel takes at once
 HERE = "127.0.0.1"
 
 Served = Callable[[Guest, str], Coroutine[Any, Any, None]]
+
+new_loop: Callable[[], asyncio.AbstractEventLoop] = WatchingLoop
+
+
+@pytest.fixture(autouse=True, params=[WatchingLoop, asyncio.SelectorEventLoop], ids=["ours", "of asyncio"])
+def each_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A door is in any event loop that has `add_reader`."""
+    monkeypatch.setattr(sys.modules[__name__], "new_loop", request.param)
 
 
 def visited(plan_for: Served, client: Callable[[int], Coroutine[Any, Any, None]]) -> list[dict[str, Any]]:
@@ -39,7 +49,7 @@ def visited(plan_for: Served, client: Callable[[int], Coroutine[Any, Any, None]]
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main)
 
 
@@ -94,6 +104,25 @@ def test_much_is_written_as_fast_as_it_is_read() -> None:
 
     async def client(port: int) -> None:
         assert await heard(port) == MUCH
+
+    assert visited(plan, client) == []
+
+
+def test_who_was_written_to_slowly_is_heard_again() -> None:
+    async def plan(_: Guest, peer: str) -> None:
+        while (words := await Read(5.0)) != b"enough":
+            await Write(MUCH, 20.0)
+            await Write(words, 5.0)
+        await Write(b"goodbye", 5.0)
+
+    async def client(port: int) -> None:
+        reader, writer = await asyncio.open_connection(HERE, port)
+        for words in (b"once", b"more"):
+            writer.write(words)
+            assert await reader.readexactly(len(MUCH) + 4) == MUCH + words
+        writer.write(b"enough")
+        assert await reader.read(-1) == b"goodbye"
+        writer.close()
 
     assert visited(plan, client) == []
 

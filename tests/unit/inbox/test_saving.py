@@ -220,3 +220,22 @@ def test_so_many_are_expected() -> None:
         assert isinstance(caught.value, AssertionError)
         with pytest.raises(UnexpectedMail):
             inbox.expect(0, timeout=0, to="eve@example.org")
+
+
+def test_what_was_said_is_saved_as_it_is_kept_in_memory(tmp_path: Path) -> None:
+    """Of each message on a connection: how that began, and its own lines, but for the middle of very many."""
+    told = []
+    for save in (None, tmp_path / "mails.sqlite"):
+        with Inbox(tls=False, save=save, rules=Rules(name="here")) as inbox:
+            with smtplib.SMTP("127.0.0.1", inbox.server.port, local_hostname="there") as client:
+                for count in (1, 200, 2):
+                    client.sendmail(
+                        "a@b.org", [f"r{n}@example.org" for n in range(count)], "Subject: é\r\n\r\n".encode()
+                    )
+            found = [received.transcript for received in inbox.expect(3)]
+            told.append([[(line.mark, line.text) for line in one or ()] for one in found])
+            assert [one is not None and one.dropped > 100 for one in found] == [False, True, False]
+    assert told[0] == told[1]
+    assert [lines[0] for lines in told[1]] == [("S", "220 here ESMTP mailwright")] * 3
+    assert [lines[-1] for lines in told[1][::2]] == [("S", "250 2.0.0 Taken")] * 2
+    assert [("C", "rcpt TO:<r1@example.org>") in lines for lines in told[1]] == [False, True, True]

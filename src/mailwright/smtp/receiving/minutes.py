@@ -6,9 +6,9 @@ from mailwright.words.transcript import LINE_LIMIT, Line, Transcript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    Entry = tuple[float, str, str]  # when, who, what
+    from mailwright.words.transcript import Entry
 
 _OPENING = 100  # lines kept of what came before the first message
 _MESSAGE = 300  # lines kept of what belongs to one message: its beginning and its end
@@ -25,7 +25,7 @@ class Minutes:
     def __init__(self, clock: Callable[[], float] | None) -> None:
         self._clock = clock or _no_clock
         self._start = self._clock()
-        self._opening: list[Line] | None = None
+        self._opening: tuple[Entry, ...] | None = None
         self._lines: list[Entry] = []
         self._dropped = 0
         self._over = False  # the message was handed over: what is said now ends its transcript
@@ -47,7 +47,7 @@ class Minutes:
     def begin(self) -> None:
         """The first message begins: what was said so far is the opening of all."""
         if self._opening is None:
-            self._opening, self._lines = _made(self._lines[:_OPENING], self._start), []
+            self._opening, self._lines = tuple(_since(self._start, self._lines[:_OPENING])), []
             self._dropped = 0
 
     def transcript(self) -> Transcript:
@@ -55,15 +55,15 @@ class Minutes:
         begins anew.
         """
         self._over = True
-        return _Unread(self._opening or [], self._lines, self._dropped, self._start)
+        return _Unread(self._opening or (), self._lines, self._dropped, self._start)
 
 
 def _no_clock() -> float:
     return 0.0
 
 
-def _made(entries: list[Entry], start: float) -> list[Line]:
-    return [Line(at - start, mark, text) for at, mark, text in entries]
+def _since(start: float, entries: list[Entry]) -> list[Entry]:
+    return [(at - start, mark, text) for at, mark, text in entries]
 
 
 class _Unread(Transcript):
@@ -73,15 +73,19 @@ class _Unread(Transcript):
 
     __slots__ = ("_lines", "_opening")
 
-    def __init__(self, opening: list[Line], lines: list[Entry], dropped: int, start: float) -> None:
+    def __init__(self, opening: tuple[Entry, ...], lines: list[Entry], dropped: int, start: float) -> None:
         self.limit, self._dropped = _OPENING + _MESSAGE, dropped
         self._start = start
         self._opening, self._lines = opening, lines
 
-    def _unfold(self) -> None:
-        lines = _made(self._lines, self._start)
+    def entries(self) -> tuple[tuple[Entry, ...], Sequence[Entry], int, Sequence[Entry]]:
+        lines = _since(self._start, self._lines)
         half = _MESSAGE // 2 if self._dropped else len(lines)
-        self._first, self._last = self._opening + lines[:half], lines[half:]
+        return self._opening, lines[:half], self._dropped, lines[half:]
+
+    def _unfold(self) -> None:
+        opening, first, _, last = self.entries()
+        self._first, self._last = [Line(*one) for one in (*opening, *first)], [Line(*one) for one in last]
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Transcript, (), self.__getstate__())

@@ -100,11 +100,12 @@ def _message(
     reply_to: Any, headers: Any, sender: Any, unknown: dict[str, Any],
 ) -> tuple[Any, Any]:  # fmt: skip
     """The message that was meant, and the recipients of its envelope where they are not its own."""
-    from mailwright.message.keywords import explain_unknown
     from mailwright.message.message import Message
 
     message = unknown.pop("message", None)
     if unknown:
+        from mailwright.message.keywords import explain_unknown
+
         raise explain_unknown(unknown)
     if message is None and _is_finished(first):
         message, first = first, None

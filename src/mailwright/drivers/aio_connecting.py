@@ -27,10 +27,21 @@ async def connected_socket(step: Connect, timeout: float) -> socket.socket:
         return connect_path(step.path)[0]
     try:
         async with asyncio.timeout(timeout):
-            found = await loop.getaddrinfo(ascii_name(step.host), step.port, type=socket.SOCK_STREAM)
+            found = _literal(step) or await loop.getaddrinfo(ascii_name(step.host), step.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as problem:
         raise unreachable(step, [(step.host, problem)]) from problem
     return await _race(step, Attempts(in_turn(found)), until)
+
+
+def _literal(step: Connect) -> list[Any]:
+    """What a resolver says of a host that is an IP address, for whom a thread would be started; empty for a name."""
+    for family, zone in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        try:
+            socket.inet_pton(family, step.host)
+        except (OSError, ValueError):
+            continue
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (step.host, step.port, *zone))]
+    return []
 
 
 async def _race(step: Connect, attempts: Attempts, until: float) -> socket.socket:

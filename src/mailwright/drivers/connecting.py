@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from errno import EADDRNOTAVAIL
-
 from mailwright.drivers.host_names import ascii_name
 from mailwright.drivers.needs import Resolve, Wait
 from mailwright.drivers.racing import Attempts, in_turn, unreachable
@@ -111,6 +109,8 @@ def come_from(sock: socket.socket, source: str) -> None:
     try:
         socket.inet_pton(sock.family, address)
     except (OSError, ValueError):
+        from errno import EADDRNOTAVAIL
+
         raise OSError(EADDRNOTAVAIL, f"can't come from {source}") from None
     sock.bind((address, 0, 0, socket.if_nametoindex(zone)) if zone else (address, 0))
 

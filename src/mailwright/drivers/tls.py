@@ -30,6 +30,8 @@ READ_SIZE = 65536  # octets taken from the TLS layer at once; a record holds at 
 
 _contexts: dict[TLS, ssl.SSLContext] = {}
 _expiries: dict[str, float] = {}  # by the fingerprint of a verified certificate
+_fingerprints: dict[bytes, str] = {}  # of certificates that were shown
+KEPT = 64  # servers of which that is kept
 
 
 class TLSConnection:
@@ -81,7 +83,7 @@ class TLSConnection:
         if found is not None:
             return found
         known = self._object.getpeercert()
-        return remember(_expiries, 64, digest, _unix_time(str(known["notAfter"]))) if known else None
+        return remember(_expiries, KEPT, digest, _unix_time(str(known["notAfter"]))) if known else None
 
     def channel_binding(self, kind: str) -> bytes | None:
         """The octets that bind a login to this connection (RFC 5929), or `None`."""
@@ -146,8 +148,9 @@ class TLSLayer(TLSConnection):
 
     def is_fresh(self, now: float) -> bool:
         """Whether the session that is to be resumed may still be."""
-        found = self._tickets and self._tickets.find(self._object.context, self._name or "", now)
-        return self._earlier is None or found is self._earlier
+        if self._tickets is None or self._earlier is None:
+            return True
+        return self._tickets.find(self._object.context, self._name or "", now) is self._earlier
 
     def feed(self, data: bytes) -> None:
         """Octets from the other side; none means that it closed."""
@@ -243,7 +246,10 @@ def _unix_time(text: str) -> float:
 
 
 def _sha256(certificate: bytes | None) -> str:
-    return hashlib.sha256(certificate).hexdigest() if certificate else ""
+    if not certificate:
+        return ""
+    known = _fingerprints.get(certificate)
+    return known or remember(_fingerprints, KEPT, certificate, hashlib.sha256(certificate).hexdigest())
 
 
 def client_context(tls: TLS) -> ssl.SSLContext:

@@ -9,7 +9,7 @@ from mailwright.mailer.dispatch import Dispatch, Lane
 from mailwright.mailer.known import is_known
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.mailer.preparing import measure, recipients_at_once
-from mailwright.smtp.belt import Window
+from mailwright.smtp.window import Window
 from mailwright.words.errors import ConfigError, MailError
 
 TYPE_CHECKING = False

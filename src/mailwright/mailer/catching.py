@@ -22,7 +22,7 @@ from mailwright.words.value import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mailwright.mailer.account import Account
     from mailwright.message.mail import MailObject
@@ -106,10 +106,13 @@ def catches_all(environ: Mapping[str, str] | None = None) -> bool:
 def catch_in(environ: Mapping[str, str] | None = None) -> Catch | None:
     """What the environment says about catching, or `None`. Raises `ConfigError`."""
     environ = os.environ if environ is None else environ
+    ours = [name for name in environ if name.startswith("MAILWRIGHT_")]
+    if not ours:  # as nearly always: every message comes by here
+        return None
     url, exceptions = (environ.get(name, "").strip() for name in (CATCH, EXCEPT))
     if url:
         return Catch(_server(url), _allowed(exceptions))
-    _refuse_misspelt(environ)
+    _refuse_misspelt(name for name in ours if environ[name])
     if exceptions:
         raise ConfigError(
             f"{EXCEPT} is set, but {CATCH} is not, so that everybody would really get mail.",
@@ -148,10 +151,10 @@ def refuse_in_file(variables: Mapping[str, str], path: str) -> None:
             )
 
 
-def _refuse_misspelt(environ: Mapping[str, str]) -> None:
+def _refuse_misspelt(names: Iterable[str]) -> None:
     """A slip in the name of this variable would send real mail."""
-    for name in environ:
-        if name.startswith("MAILWRIGHT_") and name not in _KNOWN and environ[name]:
+    for name in names:
+        if name not in _KNOWN:
             from mailwright.words.options import nearest
 
             meant = nearest(name, (CATCH, EXCEPT), 0.85)

@@ -7,10 +7,12 @@ connection. `mailwright.mailer.conveying` has the plan that works a lane.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 
 from mailwright.mailer.delivering import RECIPIENTS_AT_ONCE, too_many
 from mailwright.mailer.log import log_failure, log_receipt, logs_receipts
-from mailwright.smtp.belt import Load, Window
+from mailwright.smtp.belt import Load
+from mailwright.smtp.window import Window
 from mailwright.words.errors import MailError
 from mailwright.words.receipt import Outcome, Receipt
 from mailwright.words.transcript import Transcript
@@ -119,25 +121,30 @@ class Dispatch:
         if self.fatal is not None:
             return []
         loads = [self._again.popleft() for _ in range(min(count, len(self._again)))]
-        if self.held_back:
+        if self.held_back or self.ended or len(loads) == count:
             return loads
-        while len(loads) < count and not self.ended:
-            try:
-                mail = next(self._source)
-            except StopIteration:
-                self.ended = True
-            except Exception as problem:
-                self.ended, self._failure = True, problem
+        for number, mail in enumerate(self._more(count - len(loads)), self.taken):
+            self.taken = number + 1
+            if isinstance(mail, MailError):
+                log_failure(mail, "")
+                self._done(number, Receipt((), "", 0, error=mail, number=number))
             else:
+                loads.append(Load(mail, mail.envelope.recipients, number))
+        return loads
+
+    def _more(self, count: int) -> list[MailObject | MailError]:
+        """The next of the source, `count` at most."""
+        found: list[MailObject | MailError] = []
+        try:
+            for mail in islice(self._source, count):
                 if mail is None:
                     break
-                number, self.taken = self.taken, self.taken + 1
-                if isinstance(mail, MailError):
-                    log_failure(mail, "")
-                    self._done(number, Receipt((), "", 0, error=mail, number=number))
-                else:
-                    loads.append(Load(mail, mail.envelope.recipients, number))
-        return loads
+                found.append(mail)
+            else:
+                self.ended = len(found) < count
+        except Exception as problem:
+            self.ended, self._failure = True, problem
+        return found
 
     def back(self, load: Load) -> None:
         """This message was not begun: somebody else may carry it."""
@@ -150,11 +157,6 @@ class Dispatch:
         part = Load(load.mail, load.recipients[:limit], load.number)
         part.tries = load.tries
         return part
-
-    @property
-    def particular(self) -> bool:
-        """Whether a message that was accepted is to be looked at: parts are awaited, or each one is logged."""
-        return self._logs or bool(self._parts)
 
     def settle(self, load: Load, session: Session) -> None:
         """What became of a message, or of a part of one, is known."""
@@ -205,18 +207,20 @@ class Dispatch:
     def put(self, number: int, receipt: Receipt) -> None:
         """The receipt of a message is made: it comes out in its turn."""
         self.done += 1
-        if self._tell is not None and not self.ready:
+        ready, held = self.ready, self._held
+        if self._tell is not None and not ready:
             self._tell()
         if not self._ordered:
-            self.ready.append(receipt)
+            ready.append(receipt)
         elif number != self._next:
-            self._held[number] = receipt
+            held[number] = receipt
         else:
-            self.ready.append(receipt)
-            self._next = number + 1
-            while self._held and (held := self._held.pop(self._next, None)) is not None:
-                self.ready.append(held)
-                self._next += 1
+            ready.append(receipt)
+            number += 1
+            while held and (waiting := held.pop(number, None)) is not None:
+                ready.append(waiting)
+                number += 1
+            self._next = number
 
 
 class Lane:
@@ -256,15 +260,13 @@ class Lane:
             return []
         loads, self._waiting = self._waiting or self.dispatch.take(count), []
         self.carried += len(loads)
-        for place, load in enumerate(loads):
-            if len(load.recipients) > self._limit:
-                loads[place] = self.dispatch.first_part(load, self._limit)
-        return loads
+        limit, first_part = self._limit, self.dispatch.first_part
+        return [load if len(load.recipients) <= limit else first_part(load, limit) for load in loads]
 
     def accepted(self, load: Load, reply: Reply) -> None:
         """The server took this message for everybody: the short way to a receipt."""
         dispatch, session, recipients = self.dispatch, self.session, load.recipients
-        if dispatch.particular:
+        if dispatch._logs or dispatch._parts:  # somebody wants to look at it
             load.ledger.accept(reply)
             dispatch.settle(load, session)
             return

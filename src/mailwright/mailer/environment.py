@@ -8,7 +8,6 @@ Variables of other tools are not read, since nobody knows what they were set for
 from __future__ import annotations
 
 from mailwright.mailer.account import Account, sender_address
-from mailwright.mailer.files import PasswordFile
 from mailwright.words.errors import ConfigError
 from mailwright.words.options import nearest
 from mailwright.words.secret import Secret
@@ -17,6 +16,8 @@ from mailwright.words.url import options_from_url
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from mailwright.mailer.files import PasswordFile
 
 #: Option by option, the variable that gives it.
 PIECES = {"host": "SMTP_HOST", "port": "SMTP_PORT", "user": "SMTP_USER", "security": "SMTP_SECURITY"}
@@ -175,7 +176,11 @@ def _password(
             raise ConfigError(f"{name} is given{origin}, but no user to log in with.", "Set SMTP_USER too.")
         if not given:
             return credentials["smtp_password"], name
-        return (PasswordFile(said[name]) if name == "SMTP_PASSWORD_FILE" else Secret(said[name])), name
+        if name == "SMTP_PASSWORD_FILE":
+            from mailwright.mailer.files import PasswordFile
+
+            return PasswordFile(said[name]), name
+        return Secret(said[name]), name
     if "SMTP_USER" in said:
         return None, "SMTP_PASSWORD"
     if "EMAIL_PASSWORD" in said:

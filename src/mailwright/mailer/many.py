@@ -23,23 +23,23 @@ def send_many(
     batch = Batch(messages, mailer.server, mailer.limits, mailer.sender, ordered)
     if not batch.connections:
         return
-    dispatch = batch.dispatch
+    dispatch, ready = batch.dispatch, batch.dispatch.ready
     finished = False
     leases = mailer.leases(batch.server, batch.connections)
     try:
         lanes = [batch.lane(lease) for lease in leases]
         for _ in turns([carry(lane) for lane in lanes], [lease.link for lease in leases]):
-            if dispatch.ready:
+            if ready:
                 if progress is not None:
                     progress(dispatch.progress)
-                while dispatch.ready:
-                    yield dispatch.ready.popleft()
+                while ready:
+                    yield ready.popleft()
         finished = True
     finally:
         mailer.give_back(batch.leave(finished), lock_step=dispatch.lock_step)
     problem = dispatch.finish()
     if progress is not None:
         progress(dispatch.progress)
-    yield from dispatch.ready
+    yield from ready
     if problem is not None:
         raise problem

@@ -43,10 +43,10 @@ def outgoing_mail(
     has none of its own. Raises `MessageError`; nothing was connected then.
     """
     if sender is None and to is None:
+        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Content):
+            return finished(given[0], given[1])
         if isinstance(given, MailObject):
             return given
-        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Content):
-            return finished(*given)
     if default_sender and isinstance(given, Message) and given.sender is None:
         given = replace(given, sender=default_sender)
     return mail_object(given, now=time(), token=token or fresh_token(), sender=sender, to=to)

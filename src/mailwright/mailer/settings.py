@@ -11,13 +11,10 @@ from __future__ import annotations
 
 import os
 
-from mailwright.mailer import catching, environment
 from mailwright.mailer.account import Account, Settings, origins_of, sender_address
-from mailwright.mailer.files import SYSTEM_CONFIG, config_places, credentials, exists, read_file, refuse_readers
 from mailwright.mailer.preparing import prepared_or_caught
 from mailwright.words.errors import ConfigError
-from mailwright.words.options import OPTIONS, nearest, refuse_cleartext
-from mailwright.words.reply import visible
+from mailwright.words.options import OPTIONS, refuse_cleartext
 from mailwright.words.secret import Secret
 from mailwright.words.server import Server
 from mailwright.words.url import options_from_url
@@ -27,17 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mailwright.mailer.config_file import ConfigFile
-
 __all__ = ["Settings", "resolve"]
 
 _ARGUMENT = "server argument"
 _SENDER = "sender argument"
 _PAIR = "sender and password arguments"
-_WAYS = (
-    "Set SENDER_EMAIL and EMAIL_PASSWORD, MAILWRIGHT_URL (smtps://user:password@smtp.example.org) or SMTP_HOST, pass "
-    "server=…"
-)
 
 
 def resolve(
@@ -68,7 +59,9 @@ def resolve(
     elif account is None and sender is not None and secret is not None:
         settings = _pair(sender, secret)
     else:
-        found = _first_account(account, sender, environ, files, dotenv)
+        from mailwright.mailer.sources import first_account  # a server that is passed needs none of them
+
+        found = first_account(account, sender, environ, files, dotenv)
         if secret is not None:
             found = _completed(found, account, secret)
         settings = found.settings()
@@ -147,78 +140,3 @@ def _completed(found: Account, account: str | None, password: Secret) -> Account
     if found.password is not None:
         raise ConfigError(f"{found.where} has a password already.", "Leave one of them out.")
     return replace(found, password=password)
-
-
-def _first_account(
-    name: str | None, sender: str | None, environ: Mapping[str, str], files: Sequence[str] | None, dotenv: str | None
-) -> Account:
-    """The first source that names a server; with a `name`, the first config.toml that has that account. In a file the
-    account of the `sender` comes before the default.
-    """
-    variables = _dotenv(dotenv) if dotenv is not None else {}
-    if name is None:
-        found = environment.account_in(environ, credentials(environ))
-        found = found or environment.account_in(variables, file=dotenv or "")
-        if found is not None:
-            return found
-    looked_into: list[ConfigFile] = []
-    for path in config_places(environ) if files is None else files:
-        if not exists(path) and path != environ.get("MAILWRIGHT_CONFIG"):
-            continue
-        config = _config_file(path)
-        mine = config.account_of(sender) if sender is not None else None
-        chosen = name if name is not None else mine or config.default
-        if chosen is not None and chosen in config.accounts:
-            return config.account(chosen, {**variables, **environ})
-        looked_into.append(config)
-    if name is not None:
-        raise _no_such_account(name, looked_into, environ)
-    caught = catching.account_in(environ)
-    if caught is not None:
-        return caught
-    raise _nothing(looked_into, {**variables, **environ})
-
-
-def _dotenv(path: str) -> dict[str, str]:
-    from mailwright.mailer.dotenv import variables_in
-
-    file = read_file(path)
-    variables = variables_in(file.text, path)
-    if environment.holds_password(variables):
-        refuse_readers(file)
-    catching.refuse_in_file(variables, path)
-    return variables
-
-
-def _config_file(path: str) -> ConfigFile:
-    from mailwright.mailer.config_file import ConfigFile
-
-    return ConfigFile(read_file(path))
-
-
-def _no_such_account(name: str, looked_into: Sequence[ConfigFile], environ: Mapping[str, str]) -> ConfigError:
-    known = [one for config in looked_into for one in config.accounts]
-    meant = nearest(name, known)
-    if meant:
-        advice = f"Did you mean {visible(meant, 60)}?"
-    elif known:
-        advice = f"There are {visible(', '.join(known), 200)}."
-    else:
-        advice = f"Accounts are written into {_first_place(environ)}."
-    return ConfigError(f"There is no account {visible(name, 60)}.", advice)
-
-
-def _nothing(looked_into: Sequence[ConfigFile], variables: Mapping[str, str]) -> ConfigError:
-    """The error when no source names a server: what was found instead, and the ways to name one."""
-    reasons = list(environment.clues(variables))
-    for config in looked_into:
-        if config.accounts:
-            names = visible(", ".join(config.accounts), 200)
-            reasons.append(f"{visible(config.path, 300)} has the accounts {names}, but no default")
-    what = "; ".join(["No mail server is configured", *reasons[:6]])
-    advice = f"{_WAYS}, or write an account into {_first_place(variables)}."
-    return ConfigError(f"{what}.", advice)
-
-
-def _first_place(environ: Mapping[str, str]) -> str:
-    return visible(next(iter(config_places(environ)), SYSTEM_CONFIG), 300)

@@ -63,7 +63,6 @@ class Mailer:
         """
         from mailwright.mailer.catching import routes_of
         from mailwright.mailer.outgoing import outgoing_mail
-        from mailwright.mailer.tally import Tally
 
         check_policy(on_refusal)
         mail = outgoing_mail(message, sender, to, default_sender=self.sender)
@@ -71,6 +70,10 @@ class Mailer:
         routes = routes_of(mail, self.server)
         total = self.server.timeouts.total
         deadline = monotonic() + total if total else None
+        if len(routes) == 1:
+            return self._deliver(routes[0], on_refusal, deadline)
+        from mailwright.mailer.tally import Tally  # few messages go two ways
+
         tally = Tally(mail, routes, on_refusal)
         for route in routes:
             with tally:

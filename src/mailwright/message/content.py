@@ -68,7 +68,7 @@ class Content:
         Raises `MessageError` for a CR or LF that stands alone: servers disagree on what it means, and
         that has let one message pass for two.
         """
-        octets = bytes(data)
+        octets = data if type(data) is bytes else bytes(data)
         if not octets.endswith(b"\r\n"):
             octets += b"\r\n"
         if not ends_in_crlf(octets):
@@ -76,10 +76,14 @@ class Content:
                 "The message holds a CR or LF that stands alone.",
                 "End every line with CRLF (RFC 5321 §2.3.8).",
             )
-        if octets.isascii():
-            return cls((octets,), checked=True)
-        head, _, body = octets.partition(b"\r\n\r\n")
-        return cls((octets,), eight_bit=not body.isascii(), utf8=not head.isascii(), checked=True)
+        made = cls.__new__(cls)  # what `__init__` would make of it, in half the time: there may be a million
+        made._pieces, made.size = (octets,), len(octets)
+        made.eight_bit = made.utf8 = made.binary = False
+        made.checked = True
+        if not octets.isascii():
+            head, _, body = octets.partition(b"\r\n\r\n")
+            made.eight_bit, made.utf8 = not body.isascii(), not head.isascii()
+        return made
 
     def content(self, eight_bit: bool) -> Content:
         """Itself: it is a message in its one and only form."""
@@ -109,11 +113,17 @@ class Content:
             else:
                 yield from Content((piece,)).chunks()
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether all of it is held as octets, so that it can't change."""
+        return all(isinstance(piece, bytes) for piece in self._pieces)
+
     def whole(self) -> bytes:
         """All octets in one piece."""
-        if len(self._pieces) == 1 and isinstance(self._pieces[0], bytes):
-            return self._pieces[0]
-        return b"".join([piece if isinstance(piece, bytes) else b"".join(piece.chunks()) for piece in self._pieces])
+        pieces = self._pieces
+        if len(pieces) == 1 and isinstance(pieces[0], bytes):
+            return pieces[0]
+        return b"".join([piece if isinstance(piece, bytes) else b"".join(piece.chunks()) for piece in pieces])
 
     __bytes__ = whole
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from _thread import allocate_lock
 
-from mailwright.message.extra_headers import checked_headers
 from mailwright.message.headers import refuse_controls
 from mailwright.message.rendering import render
 from mailwright.message.stamping import checked_date, checked_ids, date_text, now_and_token
@@ -134,7 +133,7 @@ class Message(Draft):
             from mailwright.message.keywords import explain_unknown
 
             raise explain_unknown(unknown)
-        extra = checked_headers(headers) if headers else ()
+        extra = _extra(headers) if headers else ()
         super().__init__(
             _one_address(sender) if sender else None,
             _addresses("to", to) if to else (),
@@ -328,6 +327,12 @@ def _inline(given: Attachables, html: object) -> tuple[Attachment, ...]:
     if found and html is None:
         raise MessageError("Inline parts are shown by HTML, and there is none.", 'Give html with <img src="cid:name">.')
     return found
+
+
+def _extra(given: Headers) -> tuple[tuple[str, str], ...]:
+    from mailwright.message.extra_headers import checked_headers
+
+    return checked_headers(given)
 
 
 def _priority(given: str, extra: Iterable[tuple[str, str]]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mailwright.message.content import Content
-from mailwright.message.extra_headers import written
 from mailwright.message.headers import identifiers, mailboxes, unstructured, verify
 from mailwright.message.stamping import now_and_token
 from mailwright.message.tree import Multipart, Part, text_part
@@ -64,9 +63,11 @@ def header_fields(message: Message, sender: Address, stamp: Stamp) -> tuple[list
     if message.priority in _PRIORITY:
         names += ("X-Priority", "Importance")
         fields += (f"X-Priority: {_PRIORITY[message.priority]}\r\n", f"Importance: {message.priority}\r\n")
-    for name, text in message.headers:
-        names.append(name)
-        fields.append(written(name, text))
+    if message.headers:
+        from mailwright.message.extra_headers import written
+
+        names += [name for name, _ in message.headers]
+        fields += [written(name, text) for name, text in message.headers]
     return names, fields
 
 

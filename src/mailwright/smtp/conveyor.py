@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mailwright.message.source import FilePiece
     from mailwright.smtp.belt import Belt, Load
 
+RSET_SIZE = len(RSET)
 PIECE = 65536  # octets handed over at once: what a socket's buffer takes
 
 
@@ -78,16 +79,17 @@ def _whole_messages(belt: Belt) -> Iterator[bytes | FilePiece]:
     """Commands, content and RSET of one message behind the other, in pieces that fill a buffer."""
     pieces: list[bytes] = []
     size, left = 0, belt.window.octets - _octets(belt)
-    while belt.taken and (left > 0 or not belt.under_way):
-        load, commands = belt.put()
+    taken, under_way, put = belt.taken, belt.under_way, belt.put
+    while taken and (left > 0 or not under_way):
+        load, commands = put()
         content = load.content
-        left -= content.size
-        if content.size <= PIECE:
+        left -= (octets := content.size)
+        if octets <= PIECE:
             whole = content.whole()
             if not content.checked:
                 refuse_bare_line_ends(whole)
             pieces += (commands, whole, RSET)
-            size += len(commands) + len(whole)
+            size += len(commands) + octets
         else:
             pieces.append(commands)
             for chunk in sound_chunks(content):
@@ -98,7 +100,7 @@ def _whole_messages(belt: Belt) -> Iterator[bytes | FilePiece]:
                 if not isinstance(chunk, bytes):
                     yield chunk
             pieces.append(RSET)
-        belt.made = load.end + len(RSET)
+        belt.made = load.end + RSET_SIZE
         if size >= PIECE:
             yield b"".join(pieces)
             pieces, size = [], 0

@@ -51,6 +51,8 @@ async def _open(session: Session) -> None:
     server = session.server
     if server.security == "tls":
         await secure(session)
+    elif server.security == "starttls":
+        await PrepareTLS(_handshake(server))  # while the server makes up its greeting
     await greet(session)
     await introduce(session)
     if server.security == "starttls":
@@ -168,7 +170,7 @@ def refuse_early_talk(session: Session) -> None:
     """A server that talks ahead is broken or played by somebody else; its words must not answer our next
     command.
     """
-    if session.replies.pending:
+    if not session.replies.quiet:
         session.open = False
         raise ProtocolError(
             f"{session.server} said more than it was asked {phases.DOING[session.phase]}.",
@@ -215,7 +217,6 @@ async def start_tls(session: Session) -> None:
             server=str(server),
         )
     await say(session, "STARTTLS", phases.STARTTLS)
-    await PrepareTLS(_handshake(server))
     reply = await read_reply(session, server.timeouts.reply)
     if reply.code != 220:
         session.open = False
@@ -248,7 +249,7 @@ async def refuse_injection(session: Session) -> None:
     """Between the 220 and the handshake nothing may be waiting, else it would be believed after it
     (CVE-2021-38371 and kin).
     """
-    waiting = bool(session.replies.pending)
+    waiting = not session.replies.quiet
     try:
         waiting = waiting or bool(await Read(0))
     except TimeoutError:

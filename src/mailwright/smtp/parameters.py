@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from mailwright.message.content import Content
 from mailwright.smtp import phases
 from mailwright.smtp.wire import command_line, xtext
 from mailwright.words.errors import Unsupported
+from mailwright.words.remember import remember
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from mailwright.message.content import Content
     from mailwright.message.mail import MailObject
     from mailwright.smtp.session import Session
     from mailwright.words.address import Address
@@ -82,24 +83,31 @@ class Terms:
         """`content_of` a message, and the command lines of its envelope, as `commands` has them: a short way for
         messages that need nothing special, of which there may be thousands a second.
         """
-        envelope = mail.envelope
-        content = self.content_of(mail) if self._binary else mail.form.content(self._eight_bit)
-        special = envelope.dsn is not None or envelope.require_tls or content.eight_bit or content.utf8
-        if special or (self._limit is not None and content.size > self._limit):
-            return content, b"".join(map(command_line, self.commands(mail, content, recipients)))
-        sender = envelope.sender.spec if envelope.sender is not None else ""
-        beginning = self._beginnings.get(sender)
+        envelope, form = mail.envelope, mail.form
+        content = form if type(form) is Content else self.content_of(mail)  # finished octets have one form only
+        size, limit, sender = content.size, self._limit, envelope.sender
+        beginning = self._beginnings.get(sender.spec if sender is not None else "")
+        if beginning is None:
+            beginning = self._begin(envelope.reverse_path)
         said = command_line(f"RCPT TO:<{recipients[0].spec}>")
         if len(recipients) > 1:
             said += b"".join([command_line(f"RCPT TO:<{recipient.spec}>") for recipient in recipients[1:]])
-        if beginning is None:
-            beginning = command_line(f"MAIL FROM:<{sender}>")[:-2]
-            if len(self._beginnings) >= BEGINNINGS:
-                self._beginnings.clear()
-            self._beginnings[sender] = beginning
-        if not (beginning.isascii() and said.isascii()):
+        if (
+            envelope.dsn is not None
+            or envelope.require_tls
+            or content.eight_bit
+            or content.utf8
+            or (limit is not None and size > limit)
+            or not said.isascii()
+            or not beginning
+        ):
             return content, b"".join(map(command_line, self.commands(mail, content, recipients)))
-        return content, beginning + (b" SIZE=%d\r\n" % content.size if self._size else b"\r\n") + said
+        return content, b"%b SIZE=%d\r\n%b" % (beginning, size, said) if self._size else b"%b\r\n%b" % (beginning, said)
+
+    def _begin(self, sender: str) -> bytes:
+        """MAIL without its parameters, which is kept; empty if it needs more than ASCII."""
+        line = command_line(f"MAIL FROM:<{sender}>")[:-2] if sender.isascii() else b""
+        return remember(self._beginnings, BEGINNINGS, sender, line)
 
     def _no_utf8(self, mail: MailObject) -> Unsupported:
         who = next(

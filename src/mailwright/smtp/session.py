@@ -95,7 +95,9 @@ class Session:
         reply.
         """
         if self.masked:
-            reply = Reply(reply.code, tuple(map(self.mask, reply.lines)))
+            masked = tuple(map(self.mask, reply.lines))
+            if masked != reply.lines:
+                reply = Reply(reply.code, masked)
         self.transcript.note_reply(reply)
         return reply
 

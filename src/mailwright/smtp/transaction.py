@@ -132,7 +132,7 @@ class Flight:
         session.transcript.note("C", next(self._texts))
         if not self.together:
             self._outgoing, self._mark = Outgoing([line]), 0
-        if self._mark == 0 and session.replies.pending:
+        if self._mark == 0 and not session.replies.quiet:
             raise await _unasked(session)
         self._mark += len(line)
         await hand_over(session, self._outgoing, self._mark)
@@ -228,7 +228,7 @@ async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Le
 async def _send_content(
     session: Session, content: Content, chunking: bool, willing: tuple[Address, ...], ledger: Ledger
 ) -> None:
-    if session.replies.pending:
+    if not session.replies.quiet:
         # Whatever this answers, it is not the content: believed later, it would turn a lost message into an
         # accepted one.
         session.open = False

@@ -25,7 +25,7 @@ REPLY_LIMIT = 65536  # octets of one reply
 REPLY_LINES_LIMIT = 500  # lines of one reply: the longest EHLO seen has some 30
 KNOWN_LIMIT = 64  # lines that are kept because they may be said again,
 KNOWN_LENGTH = 200  # of at most so many octets
-KEPT_LIMIT = 32  # replies of several lines, those to EHLO above all, that are kept for the next connection,
+KEPT_LIMIT = 64  # replies that came alone, those to EHLO above all, that are kept for the next connection,
 KEPT_LENGTH = 1000  # of at most so many octets
 UNREAD_LIMIT = 1 << 20  # octets that arrived and nobody asked for: a whole flight of long replies has fewer
 
@@ -40,7 +40,7 @@ def command_line(text: str, limit: int = COMMAND_LIMIT) -> bytes:
     Non-ASCII text is written in UTF-8; whether it may stand there is the caller's knowledge (SMTPUTF8).
     """
     if text.isascii() and text.isprintable() and len(text) <= limit - 2:
-        return text.encode("ascii") + CRLF
+        return f"{text}\r\n".encode()
     try:
         line = text.encode()
     except UnicodeEncodeError as problem:
@@ -156,6 +156,11 @@ class ReplyReader:
         return whole + begun + bytes(self._buffer)
 
     @property
+    def quiet(self) -> bool:
+        """True when nothing arrived that was not read yet."""
+        return not (self._buffer or self._lines or self._ready)
+
+    @property
     def ready(self) -> bool:
         """True when a complete reply arrived and was not read yet."""
         if self._ready is None:
@@ -195,6 +200,12 @@ class ReplyReader:
 
     def _read(self, lines: list[bytes], replies: list[Reply]) -> None:
         known = self._known
+        if not self._lines:
+            try:
+                replies += [*map(known.__getitem__, lines)]  # all of it was said before, as nearly always
+                return
+            except KeyError:
+                pass
         for line in lines:
             found = known.get(line) if not self._lines else None
             if found is None:
@@ -226,7 +237,7 @@ class ReplyReader:
             del buffer[: end + 1]
             reply = self._line(line)
             if reply is not None:
-                if whole and not buffer and len(reply.lines) > 1:
+                if whole and not buffer:
                     remember(_kept, KEPT_LIMIT, whole, reply)
                 return reply
 

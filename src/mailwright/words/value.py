@@ -37,32 +37,49 @@ else:
         inherited = getattr(cls, "__match_args__", ())
         fields = inherited + tuple(name for name in own if name not in inherited)
         defaults = {**getattr(cls, "_defaults", {}), **{n: cls.__dict__[n] for n in own if n in cls.__dict__}}
-        body = {k: v for k, v in cls.__dict__.items() if k not in own and k not in ("__dict__", "__weakref__")}
-        body |= {"__slots__": own, "__match_args__": fields, "_defaults": defaults}
+        body = {**_METHODS, **cls.__dict__, "__slots__": own, "__match_args__": fields, "_defaults": defaults}
+        for name in ("__dict__", "__weakref__", *own):
+            body.pop(name, None)
         body["_getter"] = attrgetter(*fields) if len(fields) > 1 else None  # of one name it gives no tuple
-        for name, method in _METHODS.items():
-            body.setdefault(name, method)
-        if "__hash__" not in cls.__dict__:
-            body["__hash__"] = _hash
         made = type(cls)(cls.__name__, cls.__bases__, body)
         made.__qualname__ = cls.__qualname__
         if fields or "__init__" not in body:
-            made.__init__ = _Later(made, lambda: _make_init(made, fields, defaults))
+            made.__init__ = _Init(made, fields, defaults)
         return made
 
 
-class _Later:
-    """An ``__init__`` that is made when it is first looked up: it takes 0.07 ms, and many a program never makes an
-    instance of half of its classes.
+class _Init:
+    """The ``__init__`` of a class of which there are few instances so far. A quicker one, that is made of source, takes
+    its place when somebody looks at it, and after the first `FEW` instances: to make it takes 0.07 ms, and a short
+    program has few of most of its values.
     """
 
-    __slots__ = ("_cls", "_make")
+    __slots__ = ("_cls", "_defaults", "_fields", "_left")
 
-    def __init__(self, cls: type, make: Callable[[], Any]) -> None:
-        self._cls, self._make = cls, make
+    def __init__(self, cls: type, fields: tuple[str, ...], defaults: dict[str, object]) -> None:
+        self._cls, self._fields, self._defaults = cls, fields, defaults
+        self._left = FEW
 
-    def __get__(self, instance: object, owner: type | None = None) -> Any:
-        init = self._cls.__init__ = self._make()  # type: ignore[misc]
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., None]:
+        if instance is None or self._left <= 0:
+            return self._quick(instance)
+        self._left -= 1
+
+        def init(*given: object, **named: object) -> None:
+            fields, twice = self._fields, not named.keys().isdisjoint(self._fields[: len(given)])
+            found = {**self._defaults, **dict(zip(fields, given, strict=False)), **named}
+            if twice or len(given) > len(fields) or found.keys() != {*fields}:
+                return self._quick(instance)(*given, **named)  # which says what is wrong, as Python does
+            for name in fields:
+                object.__setattr__(instance, name, found[name])
+            if hasattr(instance, "__post_init__"):
+                instance.__post_init__()
+
+        return init
+
+    def _quick(self, instance: object) -> Callable[..., None]:
+        init: Callable[..., None]
+        init = self._cls.__init__ = _make_init(self._cls, self._fields, self._defaults)  # type: ignore[misc]
         return init if instance is None else init.__get__(instance)
 
 
@@ -86,6 +103,7 @@ else:
         return type(instance)(**(kept | changes))
 
 
+FEW = 20  # instances: to fill them takes as long as to make the quicker way
 MANY = 8  # fields from which on it pays to fill a value while it is still open
 
 
@@ -153,6 +171,7 @@ def _rebuild(cls: type, stored: tuple[object, ...]) -> object:
 
 _METHODS = {
     "__eq__": _eq,
+    "__hash__": _hash,
     "__repr__": _repr,
     "__setattr__": _frozen,
     "__delattr__": _frozen,

@@ -117,6 +117,13 @@ def test_a2_a_resolver_that_says_nothing(library: str, monkeypatch: pytest.Monke
     assert isinstance(error, ConnectError) and error.temporary and "no answer in time" in str(error)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_asyncio_starts_no_thread_for_an_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = resolver(monkeypatch, list)
+    error = deliver("asyncio", Server(address, 1, "none"))
+    assert isinstance(error, ConnectError) and "connection refused" in str(error) and asked == []
+
+
 # The addresses
 
 

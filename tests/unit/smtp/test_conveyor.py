@@ -11,10 +11,11 @@ import pytest
 from mailwright.drivers import memory
 from mailwright.message.mail import MailObject, mail_object
 from mailwright.options import Timeouts
-from mailwright.smtp.belt import Belt, Load, Window
+from mailwright.smtp.belt import Belt, Load
 from mailwright.smtp.conveyor import convey
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import Session
+from mailwright.smtp.window import Window
 from mailwright.steps import Read, Sleep, Write
 from mailwright.words.envelope import Envelope
 from mailwright.words.errors import DeliveryError, MailError

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from mailwright.smtp.opening import open_session
+from mailwright.smtp.session import Session
+from mailwright.steps import Connect, Peer, PrepareTLS, Read
 from mailwright.words.errors import ConfigError, ConnectionLost, TLSError, Unsupported
 from mailwright.words.server import TLS, Server
 from tests.dialogue import EHLO, RAW, STAGES, C, Content, Drop, HangUp, Raw, S, Secure, hello, send
@@ -29,6 +32,13 @@ def test_starttls(folder: Path, stage: str) -> None:
     turns = [*hello("STARTTLS"), C("STARTTLS"), S("220 go"), Secure(context(folder)), *message()]
     played = send(turns, stage=stage, server=server(folder))
     assert played.result.complete and played.result.tls.version == "TLSv1.3"
+
+
+def test_a_handshake_is_prepared_while_the_greeting_is_awaited(folder: Path) -> None:
+    plan = open_session(Session(server(folder)))
+    steps = [plan.send(None), plan.send(Peer("127.0.0.1", "127.0.0.1")), plan.send(None)]
+    plan.close()
+    assert [type(step) for step in steps] == [Connect, PrepareTLS, Read]
 
 
 @each_stage

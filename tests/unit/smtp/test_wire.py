@@ -130,6 +130,31 @@ def test_garbage_is_a_protocol_error_or_more_is_awaited(data: bytes) -> None:
         assert str(error).isprintable()
 
 
+@given(st.lists(st.sampled_from([b"250 ok\r\n", b"250-a\r\n", b"250 b\n", b"25", b"", b"0 c\r\n"]), max_size=8))
+def test_a_reader_is_quiet_when_nothing_is_left_to_read(pieces: list[bytes]) -> None:
+    reader = wire.ReplyReader()
+    for piece in pieces:
+        reader.feed(piece)
+        try:
+            assert reader.quiet is (reader.pending == b"")
+            reader.next()
+        except ProtocolError:
+            return
+        assert reader.quiet is (reader.pending == b"")
+
+
+@given(st.integers(0, 30))
+def test_what_another_connection_heard_before_is_read_alike(cut: int) -> None:
+    said = b"235 2.7.0 Authentication done\r\n"
+    for first in (len(said), cut):
+        reader = wire.ReplyReader()
+        reader.feed(said[:first])
+        early = reader.next()
+        reader.feed(said[first:])
+        assert (early or reader.next()) == Reply(235, ("2.7.0 Authentication done",))
+        assert reader.quiet
+
+
 def test_undecodable_octets_are_kept() -> None:
     reader = wire.ReplyReader()
     reader.feed(b"550 caf\xe9 \xff\r\n")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, dataclass
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwright.words.value import fields_of, replace, value
+from mailwright.words.value import FEW, fields_of, replace, value
 
 
 @value
@@ -72,6 +73,50 @@ def test_refuses_the_calls_that_a_dataclass_refuses(positional: tuple, named: di
     for cls in (Point, StandardPoint):
         with pytest.raises(TypeError):
             cls(*positional, **named)
+
+
+@pytest.mark.parametrize("before", [0, FEW - 1, FEW, FEW + 1])
+def test_the_first_instances_are_made_like_all_others(before: int) -> None:
+    for positional, named in CALLS:
+        cls = new_point(before)
+        ours, standard = cls(*positional, **named), StandardPoint(*positional, **named)
+        assert (ours.x, ours.y, ours.label) == (standard.x, standard.y, standard.label)
+        assert cls(*positional, **named) == ours
+    for positional, named in WRONG_CALLS:
+        with pytest.raises(TypeError, match=r"Point\.__init__\(\)"):
+            new_point(before)(*positional, **named)
+
+
+def new_point(made: int) -> Any:
+    """A class like `Point`, of which there are so many instances."""
+
+    @value
+    class Point:
+        x: int
+        y: int = 2
+        label: str = ""
+
+    for number in range(made):
+        Point(number)
+    return Point
+
+
+def test_the_first_instances_are_checked_too() -> None:
+    @value
+    class Short:
+        word: str
+
+        def __post_init__(self) -> None:
+            if len(self.word) > 3:
+                raise ValueError("too long")
+
+    class Shorter(Short):
+        __slots__ = ()
+
+    for _ in range(2 * FEW):
+        assert Shorter("abc") == Shorter(word="abc")
+        with pytest.raises(ValueError, match="too long"):
+            Short("abcd")
 
 
 numbers = st.integers(0, 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OLDEST = (3, 35, 0)  # of SQLite: the first with RETURNING
 FULL = 2  # of PRAGMA synchronous: a commit is on the disk before it returns
 WAIT = 30.0  # seconds for another writer; the application side only, a worker never waits inside SQLite
-AGAIN = 0.01  # seconds between two tries at what SQLite itself does not wait for
+AGAIN, PATIENCE = 0.01, 2.0  # seconds between two tries at what SQLite itself does not wait for, and for all of them
 
 Mark = tuple[int, int]
 
@@ -126,9 +126,10 @@ def _set_up(connection: sqlite3.Connection, path: str, wait: float) -> None:
 
 def _write_ahead(connection: sqlite3.Connection, wait: float) -> str:
     """Switch the log on, and give what is on. SQLite does not wait by itself for somebody who writes to a file that has
-    none yet, or who closes it as its last user (sqlite.org/wal.html §8).
+    none yet, or who closes it as its last user (sqlite.org/wal.html §8). It is a short wait, for it may be the caller's
+    own transaction that writes there.
     """
-    end = monotonic() + wait
+    end = monotonic() + min(wait, PATIENCE)
     while True:
         try:
             return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])

@@ -218,13 +218,13 @@ class Schedule:
         return min(times, default=None)
 
     def soon(self, now: int, seconds: float) -> bool:
-        """Whether there may be something within so many seconds: a rate lets it through again, or it is due already
-        and could not be had, since another transaction has its hand on it.
-        """
+        """Whether a rate lets something through again within so many seconds."""
         end = now + seconds * 1000
-        return any(due <= now for due in self._quiet.values()) or any(
-            now < one.empty_until <= end for own in self.purses.values() for one in own
-        )
+        return any(now < one.empty_until <= end for own in self.purses.values() for one in own)
+
+    def locked(self, now: int) -> bool:
+        """Whether something was due and could not be had: another transaction has its hand on it."""
+        return any(due <= now for due in self._quiet.values())
 
     # What came of it.
 

@@ -40,7 +40,7 @@ RENEW = 30.0  # seconds between two renewals
 LONGEST_LEASE = 600.0
 LOOK = 5.0  # seconds after which it looks even when nobody said that there is something
 AGAIN = 0.05  # seconds until it looks again where it is to end when nothing is due, and something may be at once
-PATIENCE = 60.0  # seconds without a row after which it ends even so: a lock that somebody does not let go of
+PATIENCE = 60.0  # seconds without a row for which it waits for a lock that somebody does not let go of
 JUMP = 5000  # ms by which the database's clock may differ from what was expected
 NO_ROOM = 60.0  # seconds that a full disk is waited for
 LONGEST_WAIT = 2 * HOUR  # until a next try: a quota's; a lane's own may be longer
@@ -157,7 +157,7 @@ class Worker:
             if got or self.hands.held:
                 progress = clock()
             elif once:
-                if bare and (paused or clock() - progress > PATIENCE or not self._soon(now)):
+                if bare and (paused or not self._hope(now, clock() - progress)):
                     return
                 await asyncio.sleep(AGAIN)
                 continue
@@ -207,8 +207,13 @@ class Worker:
         for office in self.offices.values():
             office.schedule.stirred()
 
-    def _soon(self, now: int) -> bool:
-        return any(office.schedule.soon(now, LOOK) for office in self.offices.values())
+    def _hope(self, now: int, waited: float) -> bool:
+        """Whether a worker that is to end when nothing is due looks once more: a rate lets something through again
+        soon, or what is due is locked.
+        """
+        schedules = [office.schedule for office in self.offices.values()]
+        rates = waited <= LOOK and any(schedule.soon(now, LOOK) for schedule in schedules)
+        return rates or (waited <= PATIENCE and any(schedule.locked(now) for schedule in schedules))
 
     def _most(self) -> int:
         return sum(office.schedule.ahead for office in self.offices.values())

@@ -76,12 +76,12 @@ WORKLOADS = (
     Workload(
         "W2-10", "finished messages of 2 kB, 10 connections", "finished", 5000,
         (*_PEERS, "smtp_source", *_OURS), f"{_LOOPBACK}, and the number of cores", connections=10,
-        counts={"mailwright": 40_000, "mailwright_async": 20_000},
+        counts={"mailwright": 160_000, "mailwright_async": 80_000},
     ),
     Workload(
         "W2-50", "finished messages of 2 kB, 50 connections", "finished", 5000,
         (*_PEERS, "smtp_source", *_OURS), f"{_LOOPBACK}, and the number of cores", connections=50,
-        counts={"mailwright": 40_000, "mailwright_async": 20_000},
+        counts={"mailwright": 160_000, "mailwright_async": 80_000},
     ),
     Workload(
         "W3", "a server 50 ms away (there and back), one open connection, CHUNKING offered", "finished", 8,

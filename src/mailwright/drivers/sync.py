@@ -12,7 +12,7 @@ from time import monotonic, sleep
 
 from mailwright.drivers.conduct import Secured, conducted
 from mailwright.drivers.connecting import connect
-from mailwright.drivers.needs import TURN, Resolve, Wait
+from mailwright.drivers.needs import TURN, Board, Resolve, Wait
 from mailwright.drivers.sockets import socket
 from mailwright.steps import Ask, Attend, Clock, Close, Connect, DeadlinePassed, Exchange, Read, Sleep, Together, Write
 
@@ -93,7 +93,7 @@ def run(plan: Plan[T], link: Link) -> T:
 
 
 def _meet(need: Need) -> Any:
-    if type(need) is Wait:
+    if isinstance(need, (Wait, Board)):
         return _wait(need)
     if isinstance(need, Ask):
         return need.act()
@@ -103,11 +103,12 @@ def _meet(need: Need) -> Any:
     raise TypeError(f"the blocking driver does not know the need {need!r}")
 
 
-def _wait(need: Wait) -> tuple[socket.socket, ...]:
+def _wait(need: Wait | Board) -> tuple[socket.socket, ...]:
     """The sockets that are ready; none when the time is up."""
     left = min(max(0.0, need.until - monotonic()), LONGEST_WAIT)
     if hasattr(select, "poll"):
-        return _polled(need, left * 1000 + (left > 0))  # unlike select(), it has no limit on file descriptors
+        milliseconds = left * 1000 + (left > 0)  # unlike select(), it has no limit on file descriptors
+        return need.polled(milliseconds) if isinstance(need, Board) else _polled(need, milliseconds)
     if not need.reading and not need.writing:
         sleep(left)  # Windows has no select() of nothing
         return ()
@@ -337,38 +338,26 @@ def _side_by_side(plans: Sequence[Plan[Any]], links: Sequence[Link]) -> Waiting[
             return [problem]
     running = {i: waits(plan, link) for i, (plan, link) in enumerate(zip(plans, links, strict=True))}
     results: list[Any] = [None] * len(links)
-    needs: dict[int, Wait] = {}
+    board = Board()
     answers: dict[int, Any] = dict.fromkeys(running)
     try:
         while running:
             for i, answer in answers.items():
                 need = yield from _advance(running, i, answer, results)
                 if need is not None:
-                    needs[i] = need
-            answers = {}
-            if needs:
-                ready = yield Wait(
-                    tuple(s for n in needs.values() for s in n.reading),
-                    tuple(s for n in needs.values() for s in n.writing),
-                    min(n.until for n in needs.values()),
-                )
-                now, met = monotonic(), frozenset(ready)
-                for i, need in list(needs.items()):
-                    idle = met.isdisjoint(need.reading) and met.isdisjoint(need.writing)
-                    if not idle or now >= need.until:
-                        answers[i] = tuple(s for s in ready if s in need.reading or s in need.writing)
-                        del needs[i]
+                    board.put(i, need)
+            answers = board.deal((yield board)) if running else {}
         return results
     finally:
         for waiting in running.values():
             waiting.close()
 
 
-def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -> Waiting[Wait | None]:
+def _advance(running: dict[int, Any], i: int, answer: Any, results: list[Any]) -> Waiting[Wait | Board | None]:
     """Step plan number `i` until it needs to wait, its other needs met; note its result if it ended."""
     try:
         need = running[i].send(answer)
-        while not isinstance(need, Wait):
+        while not isinstance(need, (Wait, Board)):
             try:
                 found = yield need
             except Exception as problem:

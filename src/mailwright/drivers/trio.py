@@ -11,7 +11,7 @@ import trio
 
 from mailwright.drivers import sync
 from mailwright.drivers.conduct import answer_of, driven
-from mailwright.drivers.needs import Resolve, Wait
+from mailwright.drivers.needs import Board, Resolve, Wait
 from mailwright.drivers.sync import PERFORMERS, received, socket_of, waits
 from mailwright.steps import Ask, Attend, DeadlinePassed, Together
 
@@ -68,7 +68,7 @@ _PERFORMERS: dict[type, Performer] = {**PERFORMERS, Together: _passed_on, Attend
 
 
 async def _meet(need: Need, link: Link) -> Any:
-    if isinstance(need, Wait):
+    if isinstance(need, (Wait, Board)):
         return await _wait(need)
     if isinstance(need, Ask):
         return await _answer(need, link)
@@ -79,7 +79,7 @@ async def _meet(need: Need, link: Link) -> Any:
     return await _together(need, link)
 
 
-async def _wait(need: Wait) -> tuple[socket.socket, ...]:
+async def _wait(need: Wait | Board) -> tuple[socket.socket, ...]:
     """The sockets that are ready; none when the time is up."""
     ready: dict[socket.socket, None] = {}
     watched: list[Watch] = [(trio.lowlevel.wait_readable, sock) for sock in need.reading]

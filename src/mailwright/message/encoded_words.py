@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
+
 from mailwright.words.remember import remember
 
 WORD_LIMIT = 75  # characters of one encoded word, RFC 2047 §2
+LINE_LIMIT = 76  # characters of a line that holds one, RFC 2047 §2
 
 _FRAME = len("=?utf-8?q??=")
 _LEAST_ROOM = _FRAME + 12  # less would cut a text into crumbs: rather begin a new line
@@ -68,8 +71,6 @@ def _cut_quoted(text: str, room: int) -> list[str]:
 
 
 def _cut_base64(data: bytes, room: int) -> list[str]:
-    from binascii import b2a_base64
-
     words: list[str] = []
     start = 0
     while start < len(data):

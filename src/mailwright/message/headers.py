@@ -6,6 +6,8 @@ Lines are folded at 78 characters (RFC 5322 §2.1.1), at 76 where encoded words 
 
 from __future__ import annotations
 
+from mailwright.message.encoded_words import LINE_LIMIT as ENCODED_FOLD
+from mailwright.message.encoded_words import encoded_words
 from mailwright.words.address import ATEXT, is_control
 from mailwright.words.errors import HeaderError
 from mailwright.words.remember import remember
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     Atom = str | list[str]
 
 FOLD = 78  # characters of a line, RFC 5322 §2.1.1 (SHOULD)
-ENCODED_FOLD = 76  # characters of a line that holds an encoded word, RFC 2047 §2
 LIMIT = 998  # characters of a line, RFC 5322 §2.1.1 (MUST)
 
 _LONG_WORD = 900  # characters; a longer word can't stand in a line with its field's name
@@ -209,14 +210,9 @@ def _folded(name: str, atoms: list[Atom]) -> str:
     The first word stays in the line of the name: some readers take a break behind the colon for a space.
     """
     plain = [atom for atom in atoms if isinstance(atom, str)]
-    if len(plain) == len(atoms):
-        if len(line := f"{name}:{''.join(plain)}") <= FOLD:
-            return line + "\r\n"
-        fold = FOLD
-    else:
-        from mailwright.message.encoded_words import encoded_words  # most messages are ASCII, and need none of it
-
-        fold = ENCODED_FOLD
+    fold = FOLD if len(plain) == len(atoms) else ENCODED_FOLD
+    if fold == FOLD and len(line := f"{name}:{''.join(plain)}") <= FOLD:
+        return line + "\r\n"
     out = [name, ":"]
     used = len(name) + 1
     keep = True

@@ -6,6 +6,8 @@ at most 998 octets. Whatever these functions give has CRLF line ends and no othe
 
 from __future__ import annotations
 
+from binascii import b2a_base64, b2a_qp
+
 from mailwright.words.remember import remember
 
 TYPE_CHECKING = False
@@ -82,8 +84,6 @@ def encoded(data: bytes, line_ends: bytes) -> tuple[str, bytes]:
     `line_ends`: ``CRLF`` if those in `data` are line ends and stay such in quoted-printable, else empty.
     """
     if not base64_is_shorter(data, line_ends):
-        from binascii import b2a_qp  # 0.2 ms; what is ASCII needs none of it
-
         # b2a_qp ends its lines, soft breaks included, as its input's first line ends; CR and LF that are data
         # are =0D and =0A by then, so whatever it chose becomes CRLF.
         quoted = b2a_qp(data.replace(b"\r\n", b"\n")) if line_ends else b2a_qp(data, istext=False)
@@ -183,8 +183,6 @@ def _count(octets: int) -> None:
 
 
 def _in_one_line(data: bytes) -> bytes:
-    from binascii import b2a_base64
-
     return b2a_base64(data, newline=False)
 
 

@@ -156,7 +156,10 @@ class Group:
 
     def _lead(self, leader: _Ticket) -> None:
         """Write the batch that the leader is the first of."""
-        batch = leader.batch
+        with self._lock:  # whoever came until this moment goes along
+            here = [leader, *self._waiting]
+            leader.batch = batch = here[: first_of(ticket.draft for ticket in here)]
+            del self._waiting[: len(batch) - 1]
         answers: Sequence[Answer] = [_INTERRUPTED] * len(batch)
         try:
             answers = self._write([ticket.draft for ticket in batch])
@@ -179,14 +182,13 @@ class Group:
                 ticket.turn.release()
 
     def _pass_on(self) -> None:
-        """Whoever wrote has done so: the first who waits writes next, for as many as fit. The lock is held."""
+        """Whoever wrote has done so: the first who waits writes next. The lock is held."""
         if not self._waiting:
             self._writing -= 1
             return
-        batch = self._waiting[: first_of(ticket.draft for ticket in self._waiting)]
-        del self._waiting[: len(batch)]
-        batch[0].batch = batch
-        batch[0].turn.release()
+        first = self._waiting.pop(0)
+        first.batch = (first,)
+        first.turn.release()
 
     def _write(self, drafts: Sequence[Draft]) -> Sequence[Answer]:
         """One answer for each draft. What is wrong with one of them must not be the others' loss."""

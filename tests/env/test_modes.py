@@ -13,7 +13,7 @@ pytestmark = pytest.mark.env
 
 ROOT = Path(__file__).parent.parent.parent
 SHARE = [
-    *["tests/unit/drivers/test_drivers.py", "tests/unit/drivers/test_connecting.py", "tests/unit/mailer/test_pool.py"],
+    *["tests/unit/drivers/test_drivers.py", "tests/unit/drivers/test_connecting.py"],
     *["tests/unit/smtp/test_catalogue.py", "tests/unit/smtp/test_over_tls.py", "tests/unit/test_sending.py"],
 ]
 

@@ -93,10 +93,6 @@ class _Backend:
     ) -> None:
         self.close()
 
-    def send_messages(self, email_messages: Sequence[Any]) -> int:
-        """Send Django's messages; gives how many were sent. Raises `MailError` unless `fail_silently`."""
-        raise NotImplementedError
-
 
 class EmailBackend(_Backend):
     """Sends at once, over connections that are kept, with verified TLS.

@@ -124,7 +124,7 @@ class Group:
             if ticket in self._waiting:
                 self._waiting.remove(ticket)
             if ticket.batch:
-                self._waiting[:0] = ticket.batch[1:]
+                self._waiting[:0] = [one for one in ticket.batch[1:] if one not in self._waiting]
                 ticket.batch = ()
                 self._pass_on()
 

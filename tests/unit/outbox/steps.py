@@ -9,6 +9,19 @@ from mailwright.outbox.states import State, state_named
 
 ME = b"worker-number-1."
 
+#: The end of a program: eight threads put `numbers` into `outbox` and say of each that it is there, until they are
+#: killed.
+CALLERS = """
+import os, threading
+from mailwright import Message
+def work():
+    for n in numbers:
+        outbox.put(Message("ada@example.org", "bob@example.net", f"Number {n}", "Dear Bob"), key=str(n))
+        os.write(1, b"%d\\n" % n)
+for _ in range(8):
+    threading.Thread(target=work).start()
+"""
+
 
 def message(subject: str = "Minutes", to: str | list[str] = "bob@example.net", **more: object) -> Message:
     return Message("ada@example.org", to, subject, "Dear Bob, …", **more)  # type: ignore[arg-type]

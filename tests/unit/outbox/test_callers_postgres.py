@@ -17,7 +17,7 @@ import pytest
 from mailwright.errors import KeyReused, OutboxUnavailable
 from mailwright.outbox import AsyncOutbox, Outbox, Put
 from tests.servers.postgres import PostgresServer
-from tests.unit.outbox.steps import message, states, total
+from tests.unit.outbox.steps import CALLERS, message, states, total
 
 REFUSING = "ALTER TABLE mw_delivery ADD CONSTRAINT nobody CHECK (rcpt <> 'nobody@example.net')"
 
@@ -187,9 +187,8 @@ def test_connections_that_are_cut_under_load_neither_lose_nor_double(
 # Killed at any moment
 
 
-CALLERS = """
-import itertools, os, signal, sys, threading
-from mailwright import Message
+DYING = """
+import itertools, os, signal, sys
 from mailwright.outbox import Outbox
 from mailwright.outbox.postgres.direct import Direct
 url, begin, point, at = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
@@ -203,12 +202,6 @@ def dying(self, statement, given):
         os.kill(os.getpid(), signal.SIGKILL)
     return rows
 Direct.ask = dying
-def work():
-    for n in numbers:
-        outbox.put(Message("ada@example.org", "bob@example.net", f"Number {n}", "Dear Bob"), key=str(n))
-        os.write(1, b"%d\\n" % n)
-for _ in range(8):
-    threading.Thread(target=work).start()
 """
 
 
@@ -217,7 +210,7 @@ def test_what_was_answered_is_there_whenever_the_process_is_killed(postgres_url:
     moments = [("before", 1), ("committed", 1), ("before", 7), ("committed", 7), ("before", 60), ("committed", 60)]
     with Outbox(postgres_url) as outbox:
         for point, at in [*moments, ("from outside", 5), ("from outside", 150)]:
-            command = [sys.executable, "-c", CALLERS, postgres_url, str(begin), point, str(at)]
+            command = [sys.executable, "-c", DYING + CALLERS, postgres_url, str(begin), point, str(at)]
             child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
             assert child.stdout is not None
             if point == "from outside":

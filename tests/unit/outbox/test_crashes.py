@@ -17,7 +17,7 @@ import pytest
 from mailwright.outbox import Outbox
 from mailwright.outbox.migrating import apart
 from mailwright.outbox.statements import SQLITE, schema
-from tests.unit.outbox.steps import claim, message, send_all, settle, states, total
+from tests.unit.outbox.steps import CALLERS, claim, message, send_all, settle, states, total
 
 
 def run(script: str, *arguments: object) -> tuple[int, str, str]:
@@ -276,24 +276,17 @@ def test_a_long_put_that_was_killed_leaves_no_message_and_is_cleaned_up_later(
 # Killed at any moment
 
 
-CALLERS = """
-import itertools, os, sys, threading
-from mailwright import Message
+OPENING = """
+import itertools, sys
 from mailwright.outbox import Outbox
 outbox, numbers = Outbox(sys.argv[1]), itertools.count(int(sys.argv[2]))
-def work():
-    for n in numbers:
-        outbox.put(Message("ada@example.org", "bob@example.net", f"Number {n}", "Dear Bob"), key=str(n))
-        os.write(1, b"%d\\n" % n)
-for _ in range(8):
-    threading.Thread(target=work).start()
 """
 
 
 def test_what_was_acknowledged_is_there_whenever_the_process_is_killed(tmp_path: Path) -> None:
     place, acknowledged, begin = tmp_path / "mail.db", set[str](), 0
     for enough in (1, 3, 40, 150, 400):
-        command = [sys.executable, "-c", CALLERS, str(place), str(begin)]
+        command = [sys.executable, "-c", OPENING + CALLERS, str(place), str(begin)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         told = [child.stdout.readline().strip() for _ in range(enough)]

@@ -63,6 +63,8 @@ class Parser(argparse.ArgumentParser):
         """Print the mistake and exit."""
         # "argument --port: invalid int value: '…'": what stands in quotation marks came from the command line.
         what = message.partition(" '")[0].partition(' "')[0].rstrip(":")
+        what = what.replace("invalid int value", "this takes a whole number")
+        what = what.replace("invalid float value", "this takes a number")
         complain(f"{what}. See {self.prog} --help.", self.prog)
         self.exit(USAGE)
 

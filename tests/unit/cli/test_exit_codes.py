@@ -290,3 +290,16 @@ def test_ctrl_c_says_what_is_known(last: list[Any], said: str) -> None:
             ready.set()
             _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and said in err.decode() and one_line(err.decode())
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["inbox", "--max", "many"], "mailwright inbox: argument --max: this takes a whole number. See"),
+    (["doctor", "--timeout", "long"], "mailwright doctor: argument --timeout: this takes a number. See"),
+])  # fmt: skip
+def test_a_number_that_is_none_is_told_in_plain_words(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from mailwright.cli import main
+
+    assert main(words) == 64
+    assert capsys.readouterr().err.startswith(said)

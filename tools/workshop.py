@@ -27,9 +27,9 @@ from environments import (
 )
 
 QUICK = "not real and not env and not drill"
-#: One process more than there are cores, for much of the time goes by waiting for servers. Each must find the tests in
+#: Two processes more than there are cores, for much of the time goes by waiting for servers. Each must find the tests in
 #: the same order, so what depends on hashing is the same in all.
-SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", "--no-loadscope-reorder")
 OTHERS = ("postfix", "clients", "nodemailer", "postgresql", "redis")  # what bench/ talks to, and peers
 IN_ONE_ORDER = {"PYTHONHASHSEED": "0"}
 ROOMS = ("smtp", "sasl", "message")  # where a branch without a test is a fault in the making

@@ -27,8 +27,8 @@ from environments import (
 )
 
 QUICK = "not real and not env and not drill"
-#: Two processes more than there are cores, for much of the time goes by waiting for servers. Each must find the tests in
-#: the same order, so what depends on hashing is the same in all.
+#: Two processes more than there are cores, for much of the time goes by waiting for servers. Each must find the tests
+#: in the same order, so what depends on hashing is the same in all.
 SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 2), "--dist", "loadfile", "--no-loadscope-reorder")
 OTHERS = ("postfix", "clients", "nodemailer", "postgresql", "redis")  # what bench/ talks to, and peers
 IN_ONE_ORDER = {"PYTHONHASHSEED": "0"}

@@ -152,3 +152,30 @@ def test_a_worker_puts_in_order_what_nobody_would_claim(postgres_url: str, post_
         asyncio.run(both())
         assert outbox.status(strange).deliveries[0].state.name == "held"
         assert outbox.stats().counts["sent"] == 1
+
+
+def test_a_dead_destination_does_not_delay_a_live_one(postgres_url: str, post_office: Inbox) -> None:
+    """100,000 rows that nobody takes stand before ten that can leave."""
+    post_office.faults.recipient_refused("450 4.2.0 Not now", recipient="x@dead.example")
+    with Outbox(postgres_url) as outbox:
+        outbox.put(Message("ada@example.org", "x@dead.example", "Dead", "text"))
+        with psycopg.connect(postgres_url) as connection:
+            for table, kept in (("mw_message", "id"), ("mw_delivery", "message_id")):
+                columns = [
+                    name for (name,) in connection.execute(
+                        "SELECT column_name FROM information_schema.columns WHERE table_name = %s ORDER BY 1", (table,)
+                    )
+                ]  # fmt: skip
+                values = [
+                    "decode(lpad(to_hex(number), 32, '0'), 'hex')" if name == kept else f"o.{name}" for name in columns
+                ]
+                connection.execute(
+                    f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} "  # type: ignore[arg-type]
+                    f"FROM generate_series(1, 100000) AS made (number), {table} AS o"
+                )
+            (count,) = connection.execute("SELECT count(*) FROM mw_delivery").fetchone() or (0,)
+        assert count > 100_000
+        live = [outbox.put(Message("ada@example.org", f"bob{n}@live.example", "Live", "text")) for n in range(10)]
+        done = outbox.work(post_office.server, once=True, ahead=100)
+        assert done.sent == 10 and done.deferred < 200
+        assert {outbox.status(id).deliveries[0].state.name for id in live} == {"sent"}

@@ -105,9 +105,9 @@ def test_stats_count_everything(outbox: Outbox) -> None:
 def test_stats_tell_what_is_paused_and_who_works(outbox: Outbox, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "mail.db") as connection:
         connection.execute(
-            "INSERT INTO mw_destination VALUES ('default', '', 32503680000000, '535 \x1b[2J bad login', 0, 0)"
+            "INSERT INTO mw_destination VALUES ('default', '', 32503680000000, '535 \x1b[2J bad login', 0)"
         )
-        connection.execute("INSERT INTO mw_destination VALUES ('default', 'example.net', 0, '421', 2.5, 0)")
+        connection.execute("INSERT INTO mw_destination VALUES ('default', 'example.net', 0, '421', 2.5)")
         connection.execute(
             "INSERT INTO mw_worker VALUES (x'00', 'host-1', '0.1', (julianday('now') - 2440587.5) * 86400000)"
         )

@@ -59,7 +59,7 @@ CREATE TABLE mw_slot (                  -- connections shared by all workers
 
 CREATE TABLE mw_destination (           -- pauses and learned paces; dest '' is the account as a whole
   account text COLLATE "C" NOT NULL, dest text COLLATE "C" NOT NULL, until bigint NOT NULL DEFAULT 0,
-  reason text NOT NULL DEFAULT '', pace double precision NOT NULL DEFAULT 0, connections int NOT NULL DEFAULT 0,
+  reason text NOT NULL DEFAULT '', pace double precision NOT NULL DEFAULT 0,
   PRIMARY KEY (account, dest)) WITH (fillfactor = 50);
 
 CREATE TABLE mw_worker (                -- for people to look at: nothing depends on it

@@ -56,7 +56,7 @@ CREATE TABLE mw_slot (                  -- connections shared by all workers
 
 CREATE TABLE mw_destination (           -- pauses and learned paces; dest '' is the account as a whole
   account TEXT NOT NULL, dest TEXT NOT NULL, until INTEGER NOT NULL DEFAULT 0, reason TEXT NOT NULL DEFAULT '',
-  pace REAL NOT NULL DEFAULT 0, connections INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (account, dest)) WITHOUT ROWID;
+  pace REAL NOT NULL DEFAULT 0, PRIMARY KEY (account, dest)) WITHOUT ROWID;
 
 CREATE TABLE mw_worker (                -- for people to look at: nothing depends on it
   id BLOB PRIMARY KEY, host TEXT NOT NULL, version TEXT NOT NULL, seen_at INTEGER NOT NULL) WITHOUT ROWID;

@@ -187,19 +187,23 @@ class StartTLS(Step["TLSFacts"]):
 
     `host` is the name that the certificate must be for unless `tls.name` says another. As a server
     (`server_side`) `tls.context` holds the certificate. The last octets of a handshake may leave with the first words
-    behind it.
+    behind it. `meanwhile` may be done while the other side works out its answer, which takes longest of all it says: it
+    never fails, and nothing depends on it.
     """
 
     tls: TLS
     host: str
     timeout: float
     server_side: bool = False
+    meanwhile: Ask | None = None
 
 
 @value
 class PrepareTLS(Step[None]):
     """A hint that `start` will follow on this connection: what can be worked out for it beforehand is worked out while
     the other side is making up its words anyway. Nothing is said, and nothing fails; `StartTLS` has the errors.
+
+    It is work for two such whiles: the first time what TLS needs is made, the second time our first words.
     """
 
     start: StartTLS

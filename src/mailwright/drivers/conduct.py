@@ -158,13 +158,19 @@ def _bind_channel(step: BindChannel, secured: Secured) -> Primitive[bytes | None
 
 
 def _prepare_tls(step: PrepareTLS, secured: Secured) -> Primitive[None]:
-    now = yield Clock()
+    now, prepared = (yield Clock()), secured.prepared
     try:
-        layer = _new_layer(step.start, secured, now)
-        layer.handshake()
+        if prepared is None or not _alike(prepared[0], step.start):
+            secured.prepared = step.start, _new_layer(step.start, secured, now)
+        else:
+            prepared[1].handshake()
     except Exception:
-        return  # the step itself will fail in the same way, and say it in its own phase
-    secured.prepared = step.start, layer
+        secured.prepared = None  # the step itself will fail in the same way, and say it in its own phase
+
+
+def _alike(one: StartTLS, other: StartTLS) -> bool:
+    """Whether what was prepared for the one serves the other."""
+    return (one.host, one.server_side, one.tls) == (other.host, other.server_side, other.tls)
 
 
 def _new_layer(step: StartTLS, secured: Secured, now: float) -> TLSLayer:
@@ -176,7 +182,7 @@ def _new_layer(step: StartTLS, secured: Secured, now: float) -> TLSLayer:
 def _start_tls(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
     now, tickets = (yield Clock()), secured.tickets
     prepared, secured.prepared = secured.prepared, None
-    if prepared is not None and prepared[0] == step and prepared[1].is_fresh(now):
+    if prepared is not None and _alike(prepared[0], step) and prepared[1].is_fresh(now):
         layer = prepared[1]
     else:
         layer = _new_layer(step, secured, now)
@@ -199,6 +205,7 @@ def _start_tls(step: StartTLS, secured: Secured) -> Primitive[TLSFacts]:
 def _handshake(step: StartTLS, layer: TLSLayer, deadline: float) -> Primitive[None]:
     """Raises `TLSError`, `TimeoutError`, and `ConnectionError`."""
     done, outgoing = False, layer.outgoing()  # the first words, where they were prepared
+    meanwhile = step.meanwhile
     while True:
         if not outgoing:
             try:
@@ -218,6 +225,9 @@ def _handshake(step: StartTLS, layer: TLSLayer, deadline: float) -> Primitive[No
             outgoing = b""
         if done:
             return
+        if meanwhile is not None:
+            yield meanwhile
+            meanwhile = None
         left = deadline - (yield Clock())
         if left <= 0:
             raise TimeoutError

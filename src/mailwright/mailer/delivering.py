@@ -9,7 +9,7 @@ from mailwright.smtp import phases
 from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import is_stale, noop
-from mailwright.smtp.transaction import transact
+from mailwright.smtp.transaction import prepare, transact
 from mailwright.steps import Close
 from mailwright.words.errors import DeliveryError, MailError, ProtocolError, RecipientsRefused, Unsupported
 from mailwright.words.receipt import Receipt
@@ -40,16 +40,17 @@ async def deliver(
     for (`mailwright.mailer.catching`).
     """
     try:
-        reused = await _make_ready(session, probe)
+        stop = on_refusal == "stop"
+        reused = await _make_ready(session, probe, mail, stop)
         try:
-            await _transactions(session, mail, ledger, stop=on_refusal == "stop")
+            await _transactions(session, mail, ledger, stop)
         except DeliveryError as error:
             if not (reused and _died_unused(error, ledger)):
                 raise
             session.transcript.note("*", "the connection had died unnoticed; trying once on a new one")
             await Close()
             await open_session(session)
-            await _transactions(session, mail, ledger, stop=on_refusal == "stop")
+            await _transactions(session, mail, ledger, stop)
     except MailError as error:
         _complete(error, session, mail, ledger, diverted)
         log_failure(error, mail.message_id)
@@ -63,8 +64,10 @@ async def deliver(
     return receipt
 
 
-async def _make_ready(session: Session, probe: bool) -> bool:
-    """Open the session unless it is open and good; true when it is an old one."""
+async def _make_ready(session: Session, probe: bool, mail: MailObject, stop: bool) -> bool:
+    """Open the session unless it is open and good; true when it is an old one. While the server of a new one
+    is busy, what is to be said of the mail is made.
+    """
     if session.open and await is_stale(session):
         await Close()
     if session.open and probe:
@@ -75,7 +78,8 @@ async def _make_ready(session: Session, probe: bool) -> bool:
             session.open = False
     if session.open:
         return True
-    await open_session(session)
+    recipients = mail.envelope.recipients[:RECIPIENTS_AT_ONCE]
+    await open_session(session, lambda: prepare(session, mail, recipients, stop))
     return False
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 KEPT = 32  # replies whose meaning is kept: a server says the same to every connection
 
+_OF_THE_WAY = ("STARTTLS", "AUTH")
+
 _read: dict[tuple[str, ...], Features] = {}
 
 
@@ -33,6 +35,11 @@ class Features:
     def without(self, keyword: str) -> Features:
         """The same, as if this was not offered."""
         return Features(self.name, tuple(pair for pair in self.keywords if pair[0] != keyword))
+
+    @property
+    def for_mail(self) -> list[tuple[str, tuple[str, ...]]]:
+        """The keywords that have to do with mail, and not with the way to it."""
+        return [pair for pair in self.keywords if pair[0] not in _OF_THE_WAY]
 
     def parameters(self, keyword: str) -> tuple[str, ...]:
         """The parameters of a keyword; of all its lines, if a server repeats it; empty when it is not

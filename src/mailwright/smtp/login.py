@@ -51,17 +51,19 @@ async def log_in(session: Session, login: Login, at_once: bool = True) -> None:
 async def _log_in_with(session: Session, login: Login, token: Secret | None, at_once: bool) -> None:
     server, offered = session.server, session.features.mechanisms
     session.masked = _forms(login.password, token)
+    secure = session.secured is not None and session.secured.verified
     scram = any(name.startswith("SCRAM-") for name in offered)  # alone it needs randomness and what binds it to TLS
     mechanism = choose(
         login,
         offered,
-        secure=session.secured is not None and session.secured.verified,
+        secure=secure,
         nonce=await Ask(_nonce) if scram else "",
         token=token,
         channel_binding=await _channel_binding(session) if scram else None,
         host=server.host,
         port=server.port,
-        cleartext_allowed=server.cleartext_login
+        cleartext_allowed=secure
+        or server.cleartext_login
         or server.tls.unverified
         or server.tls.context is not None  # whoever makes a context decides what it checks
         or server.stays_here,

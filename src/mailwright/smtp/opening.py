@@ -9,7 +9,7 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.refusals import refusal_advice
 from mailwright.smtp.session import read_reply, say, say_hello
-from mailwright.steps import Connect, NotResumed, PrepareTLS, Read, StartTLS
+from mailwright.steps import Ask, Connect, NotResumed, PrepareTLS, Read, StartTLS
 from mailwright.words.errors import (
     ConfigError,
     ConnectError,
@@ -25,6 +25,8 @@ from mailwright.words.value import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mailwright.smtp.session import Session
     from mailwright.words.reply import Reply
     from mailwright.words.server import Server
@@ -34,35 +36,55 @@ if TYPE_CHECKING:
 FIRST_TRY = 10.0
 
 
-async def open_session(session: Session) -> None:
+async def open_session(session: Session, meanwhile: Callable[[], object] | None = None) -> None:
     """Make `session` ready for mail, with its server's security and login. Raises a `DeliveryError` that
-    names the phase.
+    names the phase. `meanwhile` is called where there is time for it: while the server works out its part of a
+    handshake, or looks at the login, or not at all. What it may see of the server then need not be so in the end.
     """
     try:
-        await _open(session)
+        await _open(session, meanwhile)
     except NotResumed:
         session.transcript.note("*", "the earlier TLS session was not resumed; beginning anew")
-        await _open(session)
+        await _open(session, meanwhile)
 
 
-async def _open(session: Session) -> None:
+async def _open(session: Session, meanwhile: Callable[[], object] | None) -> None:
     session.reset()
     await reach(session)
     server = session.server
     if server.security == "tls":
-        await secure(session)
+        await secure(session, Ask(_in_good_time(server, None)))
     elif server.security == "starttls":
         await PrepareTLS(_handshake(server))  # while the server makes up its greeting
     await greet(session)
+    if server.security == "starttls":
+        session.meanwhile = PrepareTLS(_handshake(server))
     await introduce(session)
     if server.security == "starttls":
-        await start_tls(session)
+        await start_tls(session, Ask(_in_good_time(server, meanwhile)))
         await introduce(session)
     if server.login is not None:
         from mailwright.smtp.login import log_in  # 5 ms that only a login needs
 
-        await log_in(session, server.login)
+        if meanwhile is not None and server.security != "starttls":
+            session.meanwhile = Ask(meanwhile)
+        try:
+            await log_in(session, server.login)
+        finally:
+            session.meanwhile = None  # it may hold the session
     session.phase = phases.READY
+
+
+def _in_good_time(server: Server, meanwhile: Callable[[], object] | None) -> Callable[[], None]:
+    """What can be done before the server has proved who it is."""
+
+    def act() -> None:
+        if server.login is not None:
+            import mailwright.smtp.login  # noqa: F401 - so that the login need not wait for it
+        if meanwhile is not None:
+            meanwhile()
+
+    return act
 
 
 async def reach(session: Session) -> None:
@@ -127,16 +149,16 @@ async def connect(session: Session, limit: float | None = None) -> None:
     session.open = True
 
 
-def _handshake(server: Server) -> StartTLS:
-    return StartTLS(server.tls, server.host, server.timeouts.connect)
+def _handshake(server: Server, meanwhile: Ask | None = None) -> StartTLS:
+    return StartTLS(server.tls, server.host, server.timeouts.connect, meanwhile=meanwhile)
 
 
-async def secure(session: Session) -> None:
-    """The hallway: a TLS handshake with a server that must prove to be the right one."""
+async def secure(session: Session, meanwhile: Ask | None = None) -> None:
+    """The hallway: a TLS handshake with a server that must prove to be the right one. `meanwhile` as in `StartTLS`."""
     server = session.server
     session.phase = phases.TLS
     try:
-        session.secured = await _handshake(server)
+        session.secured = await _handshake(server, meanwhile)
     except (TLSError, ConfigError) as error:
         session.open = False
         attach(error, phase=phases.TLS, server=str(server))
@@ -203,9 +225,9 @@ def own_name(session: Session) -> str:
     return f"[IPv6:{local}]" if ":" in local else f"[{local}]"
 
 
-async def start_tls(session: Session) -> None:
+async def start_tls(session: Session, meanwhile: Ask | None = None) -> None:
     """STARTTLS (RFC 3207): offered, accepted, and with nothing said in between; else an error and never plain
-    text.
+    text. `meanwhile` as in `StartTLS`; it still sees what the server offered before.
     """
     server = session.server
     if "STARTTLS" not in session.features:
@@ -229,8 +251,10 @@ async def start_tls(session: Session) -> None:
             temporary=reply.temporary,
         )
     await refuse_injection(session)
-    session.forget_features()
-    await secure(session)
+    try:
+        await secure(session, meanwhile)
+    finally:
+        session.forget_features()
 
 
 def _without_starttls(server: Server) -> str:

@@ -19,8 +19,10 @@ from mailwright.words.transcript import Transcript
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
-    from mailwright.steps import Peer
+    from mailwright.smtp.transaction import Offer
+    from mailwright.steps import Peer, Step
     from mailwright.words.receipt import TLSFacts
     from mailwright.words.server import Server
 
@@ -32,7 +34,9 @@ class Session:
 
     `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after
     anything that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the
-    server let in. With `lock_step` nothing is pipelined, whatever the server offers.
+    server let in. With `lock_step` nothing is pipelined, whatever the server offers. `meanwhile` is a step for the time
+    in which the server makes up its next reply: it says nothing, and never fails. `offer` is that of the next
+    transaction, where it was made beforehand.
     """
 
     __slots__ = (
@@ -42,6 +46,8 @@ class Session:
         "lock_step",
         "login",
         "masked",
+        "meanwhile",
+        "offer",
         "open",
         "peer",
         "phase",
@@ -68,6 +74,8 @@ class Session:
         self.peer: Peer | None = None
         self.secured: TLSFacts | None = None
         self.login: str | None = None
+        self.meanwhile: Step[Any] | None = None
+        self.offer: Offer | None = None
         self.replies = ReplyReader()
 
     def begin_transcript(self) -> None:
@@ -160,6 +168,9 @@ async def read_reply(session: Session, timeout: float) -> Reply:
     """The next reply. It begins within `timeout` and is whole within as much again: a server that says one octet now
     and then can't hold us for ever.
     """
+    if session.meanwhile is not None:
+        step, session.meanwhile = session.meanwhile, None
+        await step
     left, until = timeout, 0.0
     begun = False
     while True:

@@ -51,15 +51,13 @@ async def transact(
 async def _transact(
     session: Session, mail: MailObject, recipients: tuple[Address, ...], ledger: Ledger, stop: bool
 ) -> None:
-    terms = Terms(session)
-    content = terms.content_of(mail)
-    envelope = terms.commands(mail, content, recipients)
+    offer, session.offer = session.offer, None
+    if offer is None or not offer.is_for(session, mail, recipients, stop):
+        offer = Offer(session, mail, recipients, stop)
+    content, chunking = offer.content, offer.chunking
     ledger.size = content.size
     ledger.begun = True
-    # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
-    chunking = "CHUNKING" in session.features
-    data_in_flight = "PIPELINING" in session.features and not stop and not chunking
-    data = await _offer_envelope(session, mail, envelope, recipients, ledger, data_in_flight)
+    data = await _offer_envelope(session, offer, ledger)
     willing = tuple(r for r in recipients if ledger.fates[r][0] == "not tried")
     if not willing or (stop and len(willing) < len(recipients)):
         await _end_without_content(session, data)
@@ -74,24 +72,50 @@ async def _transact(
     await _final_replies(session, willing, ledger)
 
 
-async def _offer_envelope(
-    session: Session,
-    mail: MailObject,
-    envelope: list[str],
-    recipients: tuple[Address, ...],
-    ledger: Ledger,
-    with_data: bool,
-) -> Reply | None:
+class Offer:
+    """What is said of a mail before its content to a server that offers what that of the session does. Raises
+    `Unsupported`, and `MessageError` for what can't be said.
+    """
+
+    __slots__ = ("_basis", "chunking", "content", "envelope", "mail", "recipients", "stop", "with_data")
+
+    def __init__(self, session: Session, mail: MailObject, recipients: tuple[Address, ...], stop: bool) -> None:
+        self.mail, self.recipients, self.stop = mail, recipients, stop
+        self._basis = session.features.for_mail
+        terms, together = Terms(session), "PIPELINING" in session.features
+        self.content = terms.content_of(mail)
+        commands = terms.commands(mail, self.content, recipients)
+        self.chunking = "CHUNKING" in session.features
+        # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
+        self.with_data = together and not stop and not self.chunking
+        self.envelope = Flight([*commands, "DATA"] if self.with_data else commands, together)
+
+    def is_for(self, session: Session, mail: MailObject, recipients: tuple[Address, ...], stop: bool) -> bool:
+        """Whether this is it: made for the same mail, from the same words of the server."""
+        same = self.mail is mail and self.recipients == recipients and self.stop == stop
+        return same and self._basis == session.features.for_mail
+
+
+def prepare(session: Session, mail: MailObject, recipients: tuple[Address, ...], stop: bool) -> None:
+    """Make the offer of the next transaction beforehand, should the server still offer the same then. What is wrong
+    with it is told in its turn.
+    """
+    try:
+        session.offer = Offer(session, mail, recipients, stop)
+    except Exception:
+        session.offer = None
+
+
+async def _offer_envelope(session: Session, offer: Offer, ledger: Ledger) -> Reply | None:
     """MAIL and all RCPT, in one flight where PIPELINING is offered; gives the reply to DATA if that flew
     along.
     """
-    commands = [*envelope, "DATA"] if with_data else envelope
-    replies = Flight(session, commands, together="PIPELINING" in session.features)
-    sender = await replies.next(phases.MAIL)
+    replies, reverse_path = offer.envelope, offer.mail.envelope.reverse_path
+    sender = await replies.next(session, phases.MAIL)
     if sender.code == 421 or (not sender.ok and not replies.together):
-        raise sender_refused(session, mail.envelope.reverse_path, sender)
-    for recipient in recipients:
-        reply = await replies.next(phases.RCPT)
+        raise sender_refused(session, reverse_path, sender)
+    for recipient in offer.recipients:
+        reply = await replies.next(session, phases.RCPT)
         if reply.code == 421:
             # Closing: no recipient of this transaction will get anything, whatever was said before.
             raise ended(session, reply)
@@ -100,10 +124,10 @@ async def _offer_envelope(
             # §4.5.3.1.10).
             reply = Reply(452, reply.lines) if reply.code == 552 else reply
             ledger.record(recipient, reply, accepted="not tried")
-    data = await replies.next(phases.DATA) if with_data else None
+    data = await replies.next(session, phases.DATA) if offer.with_data else None
     if not sender.ok:
         await _end_without_content(session, data)
-        raise sender_refused(session, mail.envelope.reverse_path, sender)
+        raise sender_refused(session, reverse_path, sender)
     return data
 
 
@@ -115,19 +139,18 @@ class Flight:
     sides' buffers.
     """
 
-    __slots__ = ("_lines", "_mark", "_outgoing", "_session", "_texts", "together")
+    __slots__ = ("_lines", "_mark", "_outgoing", "_texts", "together")
 
-    def __init__(self, session: Session, commands: list[str], together: bool) -> None:
-        self._session = session
+    def __init__(self, commands: list[str], together: bool) -> None:
         self.together = together
         lines = [command_line(text) for text in commands]  # all are checked before the first is sent
         self._texts, self._lines = iter(commands), iter(lines)
         self._outgoing = Outgoing((b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ())
         self._mark = 0  # where in `_outgoing` the present command ends
 
-    async def next(self, phase: str) -> Reply:
+    async def next(self, session: Session, phase: str) -> Reply:
         """The reply to the next command."""
-        session, line = self._session, next(self._lines)
+        line = next(self._lines)
         session.phase = phase
         session.transcript.note("C", next(self._texts))
         if not self.together:
@@ -203,7 +226,7 @@ async def _abandon(session: Session) -> None:
     if not session.open:
         return
     try:
-        reply = await Flight(session, ["RSET"], together=False).next(phases.READY)
+        reply = await Flight(["RSET"], together=False).next(session, phases.READY)
         session.open = session.open and reply.ok
     except DeliveryError:
         session.open = False
@@ -212,7 +235,7 @@ async def _abandon(session: Session) -> None:
 
 async def _begin_data(session: Session, willing: tuple[Address, ...], ledger: Ledger, data: Reply | None) -> None:
     if data is None:
-        data = await Flight(session, ["DATA"], together=False).next(phases.DATA)
+        data = await Flight(["DATA"], together=False).next(session, phases.DATA)
     if data.code == 354:
         return
     session.phase = phases.DATA

@@ -13,7 +13,7 @@ from mailwright.drivers import memory
 from mailwright.drivers.tickets import Tickets
 from mailwright.errors import ConfigError
 from mailwright.options import TLS
-from mailwright.steps import Close, PrepareTLS, Read, Sleep, StartTLS, Write
+from mailwright.steps import Ask, Close, PrepareTLS, Read, Sleep, StartTLS, Write
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,12 @@ def meet(
     return result, other, near
 
 
-async def prepared(planned: StartTLS, actual: StartTLS, between: Any = lambda: None, seconds: float = 0.0) -> Any:
-    """A handshake that was prepared; gives its facts and what was said behind it."""
-    await PrepareTLS(planned)
+async def prepared(
+    planned: StartTLS, actual: StartTLS, between: Any = lambda: None, seconds: float = 0.0, whiles: int = 2
+) -> Any:
+    """A handshake that was prepared, for so many whiles; gives its facts and what was said behind it."""
+    for _ in range(whiles):
+        await PrepareTLS(planned)
     heard = b""
     while not heard.endswith(b"\r\n"):
         heard += await Read(10)
@@ -76,11 +79,36 @@ async def prepared(planned: StartTLS, actual: StartTLS, between: Any = lambda: N
     return facts, await Read(10)
 
 
+@pytest.mark.parametrize("whiles", [1, 2, 3])
 @pytest.mark.parametrize("segment", [0, 1, 100])
-def test_nothing_is_said_before_its_turn(folder: Path, segment: int) -> None:
-    (facts, heard), other, _ = meet(folder, prepared(start(folder), start(folder)), segment)
+def test_nothing_is_said_before_its_turn(folder: Path, segment: int, whiles: int) -> None:
+    (facts, heard), other, _ = meet(folder, prepared(start(folder), start(folder), whiles=whiles), segment)
     assert facts.verified and heard == b"hello"
     assert other.early == b"" and other.asked == ["mx.example.org"]
+
+
+@pytest.mark.parametrize("segment", [0, 100])
+@pytest.mark.parametrize("whiles", [0, 2])
+def test_once_the_first_words_have_left_there_is_time_for_something_else(
+    folder: Path, segment: int, whiles: int
+) -> None:
+    order: list[str] = []
+
+    async def client() -> Any:
+        planned = start(folder)
+        for _ in range(whiles):
+            await PrepareTLS(planned)
+        heard = b""
+        while not heard.endswith(b"\r\n"):
+            heard += await Read(10)
+        order.append("begun")
+        facts = await StartTLS(planned.tls, planned.host, 10, meanwhile=Ask(lambda: order.append("meanwhile")))
+        order.append("done")
+        return facts, await Read(10)
+
+    (facts, heard), other, _ = meet(folder, client(), segment)
+    assert facts.verified and heard == b"hello" and other.asked == ["mx.example.org"]
+    assert order == ["begun", "meanwhile", "done"]
 
 
 def test_what_was_prepared_for_another_name_is_not_used(folder: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from mailwright.smtp.opening import open_session
 from mailwright.smtp.session import Session
-from mailwright.steps import Connect, Peer, PrepareTLS, Read
+from mailwright.steps import Connect, Peer, PrepareTLS, Read, StartTLS, Write
 from mailwright.words.errors import ConfigError, ConnectionLost, TLSError, Unsupported
+from mailwright.words.receipt import TLSFacts
 from mailwright.words.server import TLS, Server
 from tests.dialogue import EHLO, RAW, STAGES, C, Content, Drop, HangUp, Raw, S, Secure, hello, send
 from tests.unit.smtp.secured import context, server
@@ -41,6 +42,27 @@ def test_a_handshake_is_prepared_while_the_greeting_is_awaited(folder: Path) -> 
     assert [type(step) for step in steps] == [Connect, PrepareTLS, Read]
 
 
+def test_while_the_server_works_out_its_part_of_a_handshake_there_is_time_for_something_else(folder: Path) -> None:
+    """It sees what the server offered in clear, and nobody does when the handshake is over."""
+    session, seen = Session(server(folder)), list[bool]()
+    plan = open_session(session, lambda: seen.append("DSN" in session.features))
+    steps: list[Any] = [plan.send(None)]
+    for answer in (
+        Peer("127.0.0.1", "127.0.0.1"), None,
+        b"220 a\r\n", None, None, b"250-a\r\n250-DSN\r\n250 STARTTLS\r\n",
+        None, b"220 go\r\n",
+    ):  # fmt: skip
+        steps.append(plan.send(answer))
+    steps.append(plan.throw(TimeoutError()))  # nothing was waiting behind the 220
+    kinds = [Connect, PrepareTLS, Read, Write, PrepareTLS, Read, Write, Read, Read, StartTLS]
+    assert [type(step) for step in steps] == kinds and seen == []
+    steps[-1].meanwhile.act()
+    assert seen == [True]
+    assert isinstance(plan.send(TLSFacts("TLSv1.3", "", "")), Write)
+    plan.close()
+    assert "DSN" not in session.features
+
+
 @each_stage
 def test_tls_from_the_first_byte(folder: Path, stage: str) -> None:
     turns = [Secure(context(folder)), S("220 a"), *message()]
@@ -56,6 +78,25 @@ def test_c37_what_was_said_before_tls_is_forgotten(folder: Path, stage: str) -> 
         S("220 go"),
         Secure(context(folder)),
         *message(),
+    ]
+    assert send(turns, stage=stage, server=server(folder)).result.complete
+
+
+@each_stage
+@pytest.mark.parametrize("inside", [("SIZE 5000", "AUTH PLAIN", "DSN"), ("DSN",), ("SIZE 5000", "8BITMIME")])
+def test_what_is_said_of_a_mail_is_what_is_offered_inside_tls(
+    folder: Path, stage: str, inside: tuple[str, ...]
+) -> None:
+    """Whether that is what was offered in clear, or less, or something else."""
+    said = f"MAIL FROM:<ada@example.org> SIZE={len(RAW)}" if "SIZE 5000" in inside else ENVELOPE[0].line
+    turns = [
+        *hello("SIZE 5000", "STARTTLS", "DSN"),
+        C("STARTTLS"),
+        S("220 go"),
+        Secure(context(folder)),
+        *hello(*inside)[1:],
+        C(said),
+        *message()[-7:],
     ]
     assert send(turns, stage=stage, server=server(folder)).result.complete
 

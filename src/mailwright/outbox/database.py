@@ -13,21 +13,26 @@ from mailwright.words.errors import ConfigError, OutboxUnavailable
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
     from os import PathLike
     from typing import Any, Protocol, TypeVar
 
+    from mailwright.outbox.asking import Transacts
     from mailwright.outbox.store import Store
     from mailwright.steps import Plan
 
     T = TypeVar("T")
 
-    class Database(Protocol):
-        """A database with the outbox's tables, for any number of threads, before and after a fork."""
+    class Writable(Transacts, Protocol):
+        """A database for whoever puts into it."""
 
         @property
         def store(self) -> Store:
             """The statements of this engine."""
             ...
+
+    class Database(Writable, Protocol):
+        """A database with the outbox's tables, for any number of threads, before and after a fork."""
 
         @property
         def place(self) -> str:
@@ -48,6 +53,10 @@ if TYPE_CHECKING:
 
         def read(self, make: Callable[[], Plan[T]]) -> T:
             """Perform the plan, which only reads, on one consistent view. Raises `OutboxUnavailable`."""
+            ...
+
+        def loading(self) -> AbstractContextManager[Writable]:
+            """The same for one caller with many large transactions, one after the other."""
             ...
 
         def joined(self, connection: Any, make: Callable[[], Plan[T]]) -> T:

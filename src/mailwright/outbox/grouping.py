@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mailwright.outbox.database import Database
+    from mailwright.outbox.database import Writable
     from mailwright.outbox.rows import Draft
 
 MOST = 256  # messages of one commit
@@ -74,7 +74,7 @@ class _Ticket:
 class Group:
     """The callers of one outbox in one process."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Writable) -> None:
         self._database = database
         self._begin()
 

@@ -4,12 +4,17 @@ answer to know it, and a put whose answer was lost can be looked up.
 
 from __future__ import annotations
 
-from os import urandom
+import os
 from time import time, time_ns
 
 from mailwright.words.errors import OutboxError
 
 _VERSION, _VARIANT = 7 << 76, 2 << 62
+_LOT = 512  # ids whose random octets are asked for at once: the system takes longer for a question than for its answer
+
+_random: list[bytes] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.clear)  # or a parent and its child would give the same ids
 
 
 def new_id() -> bytes:
@@ -17,8 +22,18 @@ def new_id() -> bytes:
     that the ids of one process follow each other in the store's trees, and 62 random bits.
     """
     milliseconds, rest = divmod(time_ns(), 1_000_000)
-    random = int.from_bytes(urandom(8), "big") >> 2
+    random = int.from_bytes(_octets(), "big") >> 2
     return (milliseconds << 80 | _VERSION | (rest << 12) // 1_000_000 << 64 | _VARIANT | random).to_bytes(16, "big")
+
+
+def _octets() -> bytes:
+    """8 random ones that nobody else gets."""
+    try:
+        return _random.pop()  # in one step, for any number of threads
+    except IndexError:
+        lot = os.urandom(8 * _LOT)
+        _random.extend([lot[at : at + 8] for at in range(8, len(lot), 8)])
+        return lot[:8]
 
 
 def text_of(id: bytes) -> str:

@@ -147,20 +147,22 @@ class Outbox:
         terms = Terms(account, stream, lane, at, expires, in_doubt, held)
         found: list[str] = []
 
-        def write(drafts: list[Draft]) -> None:
+        def write(drafts: list[Draft], group: Group) -> None:
             answers: Sequence[Any]
             if connection is not None:
                 answers = self.database.joined(connection, lambda: put(self.store, drafts))
             else:
-                answers = self._group.put_all(drafts)
+                answers = group.put_all(drafts)
             found.extend([text_of(written(answer)) for answer in answers])
 
         batches = Batches(terms, self.house)
-        for one in messages:
-            if drafts := batches.add(one):
-                write(drafts)
+        with self.database.loading() as loading:
+            full = Group(loading)
+            for one in messages:
+                if drafts := batches.add(one):
+                    write(drafts, full)
         if rest := batches.rest():
-            write(rest)
+            write(rest, self._group)
         return found
 
     def status(self, id: str) -> Status:

@@ -209,6 +209,41 @@ def test_the_same_outbox_goes_on_after_forks_under_load(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[0, 0, 0, 0, 0] True", done.stderr
 
 
+IDS = """
+import os, sys
+from mailwright.outbox.ids import new_id
+def printed():
+    print(*[new_id()[8:].hex() for _ in range(300)], flush=True)  # behind the time
+printed()
+child = os.fork()
+printed()
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_a_child_gives_other_ids_than_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-c", IDS], capture_output=True, text=True, timeout=60, check=True)
+    assert len(set(done.stdout.split())) == len(done.stdout.split()) == 900
+
+
+AT_EXIT = """
+import atexit, sys
+from mailwright import Message
+from mailwright.outbox import Outbox
+outbox = Outbox(sys.argv[1])
+messages = [Message("ada@example.org", "bob@example.net", "Minutes", f"{n}") for n in range(2500)]
+atexit.register(lambda: print(len(outbox.put_many(messages))))
+"""
+
+
+def test_many_are_put_while_python_ends(tmp_path: Path) -> None:
+    """It starts no thread any more then, in new releases."""
+    command = [sys.executable, "-c", AT_EXIT, str(tmp_path / "mail.db")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("2500\n", "")
+
+
 NEWSLETTER = """
 import sys
 from mailwright import Message

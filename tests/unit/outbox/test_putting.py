@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.mime.multipart import MIMEMultipart
@@ -272,6 +273,27 @@ def test_many_that_broke_off_are_resumed_by_their_keys(outbox: Outbox) -> None:
     assert total(outbox) == 1000  # the batch before
     assert len(set(outbox.put_many(some(None)))) == 2200  # type: ignore[arg-type]
     assert total(outbox) == 2200
+
+
+def test_a_batch_is_in_before_the_first_message_of_the_next_is_asked_for(outbox: Outbox) -> None:
+    there: list[int] = []
+
+    def some() -> Iterator[Message]:
+        for n in range(3001):
+            if n % 1000 == 0:
+                there.append(total(outbox))
+            yield message(f"Number {n}")
+
+    outbox.put_many(some())
+    assert there == [0, 1000, 2000, 3000] and total(outbox) == 3001
+
+
+def test_the_log_is_no_longer_after_many_batches_than_after_few(outbox: Outbox) -> None:
+    log = Path(f"{outbox.database.place}-wal")
+    outbox.put_many(message(f"Number {n}") for n in range(2000))
+    after_few = log.stat().st_size
+    outbox.put_many(message(f"Number {n}") for n in range(10_000))
+    assert log.stat().st_size < 2 * after_few
 
 
 def test_a_key_twice_in_one_batch_is_one_message_or_an_error(outbox: Outbox) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import nullcontext
 
 import psycopg
 
@@ -22,6 +23,7 @@ from mailwright.outbox.postgres.store import PostgresStore
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
     from typing import Any, TypeVar
 
     from mailwright.steps import Plan
@@ -83,6 +85,10 @@ class PostgresDatabase:
         Raises `CommitUnknown` when it was lost at COMMIT, and `OutboxUnavailable`.
         """
         return self._transact(make, "")
+
+    def loading(self) -> AbstractContextManager[PostgresDatabase]:
+        """Itself: after a commit there is nothing left for the caller to do."""
+        return nullcontext(self)
 
     def read(self, make: Callable[[], Plan[T]]) -> T:
         """One view, beside whoever writes."""

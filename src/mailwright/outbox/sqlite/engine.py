@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 
 from mailwright.outbox.asking import conduct, perform
 from mailwright.outbox.joining import driver_connection
 from mailwright.outbox.migrating import identify, migrate
 from mailwright.outbox.sqlite.file import WAIT, connect, prepare
 from mailwright.outbox.sqlite.joining import perform_joined
+from mailwright.outbox.sqlite.loading import Loading
 from mailwright.outbox.sqlite.pool import Pool
 from mailwright.outbox.sqlite.session import SqliteSession, unavailable
 from mailwright.outbox.store import Store
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 APPLICATION = 0x4D576F62  # "MWob", in the header of a file that holds nothing but an outbox
+AUTOMATIC = 1000  # pages of the log from which on a commit brings it into the file, as SQLite has it
 FSYNC_FAILED = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'mw\\_%' ESCAPE '\\'"
 
@@ -53,14 +56,38 @@ class SqliteDatabase:
         """One durable transaction. It waits up to 30 seconds for another writer."""
         return self._transaction("BEGIN IMMEDIATE", make)
 
+    def loading(self) -> Loading:
+        """The same for a caller with many large ones."""
+        return Loading(self)
+
+    def write_log(self, make: Callable[[], Plan[T]]) -> T:
+        """A durable transaction as that of `write`, which leaves it to `bring_in` to bring the log into the file."""
+
+        def logged(connection: sqlite3.Connection) -> T:
+            try:
+                connection.execute("PRAGMA wal_autocheckpoint = 0")
+                return transact(connection, "BEGIN IMMEDIATE", make)
+            finally:
+                connection.execute(f"PRAGMA wal_autocheckpoint = {AUTOMATIC}")
+
+        return self._with_connection(logged)
+
+    def bring_in(self) -> None:
+        """Bring the log into the file, as far as nobody reads from it. If that fails it is still in the log."""
+        with suppress(OutboxUnavailable):
+            self._with_connection(lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall())
+
     def read(self, make: Callable[[], Plan[T]]) -> T:
         """One view, beside whoever writes."""
         return self._transaction("BEGIN", make)
 
     def _transaction(self, begin: str, make: Callable[[], Plan[T]]) -> T:
+        return self._with_connection(lambda connection: transact(connection, begin, make))
+
+    def _with_connection(self, act: Callable[[sqlite3.Connection], T]) -> T:
         try:
             with self._pool.connection() as connection:
-                return transact(connection, begin, make)
+                return act(connection)
         except sqlite3.Error as problem:
             raise self.failed(problem) from problem
 

@@ -13,7 +13,7 @@ from mailwright.words.value import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
     from typing import Any, Protocol, TypeVar
 
     from mailwright.steps import Plan
@@ -51,7 +51,7 @@ class Query(Step["list[Row]"]):
     """The rows that one statement gives, `[]` for one that gives none."""
 
     sql: str
-    given: Mapping[str, Any] | Sequence[Any]
+    given: Mapping[str, Any] | Iterable[Any]
 
 
 @value

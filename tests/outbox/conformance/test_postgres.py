@@ -543,3 +543,33 @@ def test_in_the_transaction_of_asynchronous_sqlalchemy(postgres_url: str) -> Non
             return (await outbox.stats()).counts["queued"]
 
     assert asyncio.run(play()) == 2
+
+
+@pytest.mark.parametrize(
+    "problem", [ValueError("what is to be sent next can't be made"), KeyboardInterrupt()], ids=repr
+)
+def test_a_series_that_is_broken_off_leaves_its_connection_in_order(postgres_url: str, problem: BaseException) -> None:
+    """The next values are made while the server works: what it says to those before is read all the same."""
+    import psycopg
+
+    from mailwright.outbox.postgres.direct import Direct, Known, Series
+
+    made: list[int] = []
+
+    def values() -> Iterator[tuple[int]]:
+        for number in (1, 2):
+            made.append(number)
+            yield (number,)
+        raise problem
+
+    series = Series.of("INSERT INTO series_seen VALUES (%(number)s) RETURNING number", {"number": 23})
+    one = Known.of("SELECT count(*) FROM series_seen WHERE number < %(number)s", {"number": 23})
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE TEMP TABLE series_seen (number int)")
+        direct = Direct(connection.pgconn)
+        with pytest.raises(type(problem)):
+            connection.wait(direct.ask(series, values()))
+        assert made == [1, 2]
+        assert connection.wait(direct.ask(one, (9,))) == [(2,)]
+        assert connection.wait(direct.ask(series, iter([(3,), (4,)]))) == [(3,), (4,)]
+        assert connection.wait(direct.ask(series, iter([]))) == []

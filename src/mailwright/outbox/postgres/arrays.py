@@ -8,10 +8,14 @@ simple (PostgreSQL's ``array_recv``): dimensions, whether there are NULLs, the t
 from __future__ import annotations
 
 import struct
+from typing import Generic, TypeVar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Self
+
+V = TypeVar("V")
 
 _HEAD = struct.Struct("!iiIii")
 _LENGTH = struct.Struct("!i").pack
@@ -25,7 +29,7 @@ def octets_of(text: str) -> bytes:
     return text.encode("utf-8", "replace").replace(b"\0", b"?")
 
 
-class Array:
+class Array(Generic[V]):
     """A column in its binary form. `element` and `kind` are the numbers by which PostgreSQL knows the types."""
 
     __slots__ = ("packed",)
@@ -39,26 +43,37 @@ class Array:
         return f"<{type(self).__name__}, {len(self.packed)} octets>"
 
     @classmethod
+    def of(cls, values: Sequence[V]) -> Self:
+        """From values. Of many columns all are the same one, which is packed once."""
+        many = len(values)
+        if many > 1 and values.count(values[0]) == many:
+            return cls(cls._head(many, values[0] is None) + cls._elements(values[:1]) * many)
+        return cls(cls._head(many, None in values) + cls._elements(values))
+
+    @classmethod
     def _head(cls, count: int, nulls: bool) -> bytes:
         return _HEAD.pack(1, nulls, cls.element, count, 1) if count else _HEAD.pack(0, 0, cls.element, 0, 1)[:12]
 
+    @classmethod
+    def _elements(cls, values: Sequence[V]) -> bytes:
+        raise NotImplementedError
 
-class Octets(Array):
-    """A column of bytea."""
+
+class Octets(Array["bytes | None"]):
+    """A column of bytea, of values of any length."""
 
     __slots__ = ()
     element, kind = 17, 1001
 
     @classmethod
-    def of(cls, values: Sequence[bytes | None]) -> Octets:
-        """From values of any length."""
-        parts = [cls._head(len(values), None in values)]
+    def _elements(cls, values: Sequence[bytes | None]) -> bytes:
+        parts = []
         for value in values:
             if value is None:
                 parts.append(_NULL)
             else:
                 parts += _LENGTH(len(value)), value
-        return cls(b"".join(parts))
+        return b"".join(parts)
 
     @classmethod
     def alike(cls, values: Sequence[bytes]) -> Octets:
@@ -68,54 +83,50 @@ class Octets(Array):
         )
 
 
-class Texts(Array):
-    """A column of text."""
+class Texts(Array["str | None"]):
+    """A column of text, see `octets_of`."""
 
     __slots__ = ()
     element, kind = 25, 1009
 
     @classmethod
-    def of(cls, values: Sequence[str | None]) -> Texts:
-        """From texts, see `octets_of`."""
-        parts = [cls._head(len(values), None in values)]
+    def _elements(cls, values: Sequence[str | None]) -> bytes:
+        parts = []
         for value in values:
             if value is None:
                 parts.append(_NULL)
             else:
                 octets = octets_of(value)
                 parts += _LENGTH(len(octets)), octets
-        return cls(b"".join(parts))
+        return b"".join(parts)
 
 
-class Integers(Array):
-    """A column of int."""
+class Integers(Array[int]):
+    """A column of int, of 32 bits."""
 
     __slots__ = ()
     element, kind = 23, 1007
 
     @classmethod
-    def of(cls, values: Sequence[int]) -> Integers:
-        """From integers of 32 bits."""
+    def _elements(cls, values: Sequence[int]) -> bytes:
         given = [4] * (2 * len(values))
         given[1::2] = values
-        return cls(cls._head(len(values), False) + struct.pack(f"!{len(given)}i", *given))
+        return struct.pack(f"!{len(given)}i", *given)
 
 
-class Bigints(Array):
-    """A column of bigint."""
+class Bigints(Array["int | None"]):
+    """A column of bigint, of 64 bits."""
 
     __slots__ = ()
     element, kind = 20, 1016
 
     @classmethod
-    def of(cls, values: Sequence[int | None]) -> Bigints:
-        """From integers of 64 bits."""
+    def _elements(cls, values: Sequence[int | None]) -> bytes:
         if None in values:
-            parts = [_NULL if value is None else struct.pack("!iq", 8, value) for value in values]
-            return cls(cls._head(len(values), True) + b"".join(parts))
+            return b"".join([_NULL if value is None else struct.pack("!iq", 8, value) for value in values])
         given: list[int] = [8] * (2 * len(values))
         given[1::2] = values  # type: ignore[assignment]
-        return cls(cls._head(len(values), False) + struct.pack("!" + "iq" * len(values), *given))
+        return struct.pack("!" + "iq" * len(values), *given)
 
 
 ARRAYS = (Octets, Texts, Integers, Bigints)

@@ -19,7 +19,7 @@ from mailwright.outbox.postgres.arrays import Array, octets_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, Self
 
     from psycopg.abc import PQGen
@@ -32,14 +32,24 @@ _BINARY = pq.Format.BINARY
 _FAILED = pq.ExecStatus.FATAL_ERROR
 
 
-def _packed(column: Array) -> bytes:
+def _packed(column: Array[Any]) -> bytes:
     return column.packed
+
+
+def _signed(octets: bytes) -> int:
+    return int.from_bytes(octets, "big", signed=True)
 
 
 #: How a value becomes PostgreSQL's binary form, by the number of its type.
 _FORMS: Mapping[int, Callable[[Any], bytes]] = {
     17: bytes, 25: octets_of, 23: struct.Struct("!i").pack, 20: struct.Struct("!q").pack,
     16: struct.Struct("!?").pack, 1001: _packed, 1009: _packed, 1007: _packed, 1016: _packed,
+}  # fmt: skip
+
+
+#: How a value comes back from that form.
+_READERS: Mapping[int, Callable[[bytes], Any]] = {
+    17: bytes, 25: bytes.decode, 23: _signed, 20: _signed, 16: any,
 }  # fmt: skip
 
 
@@ -51,7 +61,7 @@ class Whole(str):
 
 class Known(str):
     """A statement whose parameters have known types, in a known order; sessions that may prepare it let `Direct`
-    perform it. Its first column is bytea, and all of the answer that is read then.
+    perform it. The columns of its answer are of types that `_READERS` has.
     """
 
     names: Sequence[str]
@@ -83,6 +93,12 @@ class KnownWhole(Known, Whole):
     """One that is both."""
 
 
+class Series(Known):
+    """One that is performed for each of several sets of values, an iterable. They are drawn one by one: what it takes
+    to make the next is done while the database is busy with the one before.
+    """
+
+
 class Direct:
     """A connection of ours below psycopg's cursors, whose methods are generators for its `wait`."""
 
@@ -94,7 +110,30 @@ class Direct:
         self._numbers = count()
 
     def ask(self, statement: Known, given: Sequence[Any]) -> PQGen[list[Row]]:
-        """The rows of the statement, with their first column."""
+        """The rows of the statement; of a `Series` those for each set of values."""
+        if isinstance(statement, Series):
+            return (yield from self._ask_each(statement, given))
+        yield from self._begin(statement, given)
+        return (yield from self._rows())
+
+    def _ask_each(self, statement: Series, several: Iterable[Sequence[Any]]) -> PQGen[list[Row]]:
+        rows: list[Row] = []
+        waiting = iter(several)
+        given = next(waiting, None)
+        while given is not None:
+            yield from self._begin(statement, given)
+            yield from generators.send(self._pgconn)
+            problem: BaseException | None = None
+            try:
+                given = next(waiting, None)
+            except BaseException as raised:  # Ctrl-C as well: the statement under way comes to its end first
+                problem = raised
+            rows += yield from self._rows()
+            if problem is not None:
+                raise problem
+        return rows
+
+    def _begin(self, statement: Known, given: Sequence[Any]) -> PQGen[None]:
         values, formats = statement.packed(given), statement.formats
         name = self._names.get(statement)
         if name is None:
@@ -107,17 +146,27 @@ class Direct:
                 _checked((yield from generators.execute(self._pgconn)))
                 self._names[statement] = name
             self._pgconn.send_query_prepared(name, values, formats, _BINARY)
+
+    def _rows(self) -> PQGen[list[Row]]:
         try:
             (result,) = _checked((yield from generators.execute(self._pgconn)))
         except InvalidSqlStatementName:  # somebody on the way has forgotten them
             self._names.clear()
             raise
-        return [(result.get_value(n, 0),) for n in range(result.ntuples)]
+        readers = [_READERS[result.ftype(place)] for place in range(result.nfields)]
+        return [
+            tuple([_read(result.get_value(n, place), reader) for place, reader in enumerate(readers)])
+            for n in range(result.ntuples)
+        ]
 
     def say(self, command: bytes) -> PQGen[None]:
         """Commands that give nothing."""
         self._pgconn.send_query(command)
         _checked((yield from generators.execute(self._pgconn)))
+
+
+def _read(octets: bytes | None, reader: Callable[[bytes], Any]) -> Any:
+    return None if octets is None else reader(octets)
 
 
 def _checked(results: Sequence[PGresult]) -> Sequence[PGresult]:

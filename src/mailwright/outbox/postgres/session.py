@@ -17,7 +17,7 @@ from psycopg.rows import tuple_row
 
 from mailwright.outbox.asking import perform, perform_async
 from mailwright.outbox.postgres.arrays import ARRAYS, Array
-from mailwright.outbox.postgres.direct import Direct, Known
+from mailwright.outbox.postgres.direct import Direct, Known, Series
 from mailwright.outbox.postgres.direct import Whole as Whole
 from mailwright.words.errors import OutboxUnavailable
 
@@ -44,7 +44,7 @@ class _ArrayDumper(Dumper):
 
     format = pq.Format.BINARY
 
-    def dump(self, obj: Array) -> Buffer:
+    def dump(self, obj: Array[Any]) -> Buffer:
         return obj.packed
 
 
@@ -97,7 +97,11 @@ class PostgresSession:
         if isinstance(sql, Known):
             if self.prepares:
                 return self.connection.wait(self.direct.ask(sql, given))
-            given = dict(zip(sql.names, given, strict=True))
+            sets = given if isinstance(sql, Series) else (given,)
+            return [row for one in sets for row in self._asked(sql, dict(zip(sql.names, one, strict=True)))]
+        return self._asked(sql, given)
+
+    def _asked(self, sql: str, given: Any) -> list[Row]:
         cursor = self.cursor
         cursor.execute(sql.encode(), given or None, binary=True)
         return cursor.fetchall() if cursor.description is not None else []
@@ -186,7 +190,11 @@ class AsyncPostgresSession:
         if isinstance(sql, Known):
             if self.prepares:
                 return await self.connection.wait(self.direct.ask(sql, given))
-            given = dict(zip(sql.names, given, strict=True))
+            sets = given if isinstance(sql, Series) else (given,)
+            return [row for one in sets for row in await self._asked(sql, dict(zip(sql.names, one, strict=True)))]
+        return await self._asked(sql, given)
+
+    async def _asked(self, sql: str, given: Any) -> list[Row]:
         cursor = self.cursor
         await cursor.execute(sql.encode(), given or None, binary=True)
         return await cursor.fetchall() if cursor.description is not None else []

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from mailwright.outbox.asking import Each, Query
 from mailwright.outbox.postgres.arrays import Bigints, Integers, Octets, Texts
-from mailwright.outbox.postgres.direct import Known, KnownWhole, Whole
+from mailwright.outbox.postgres.direct import KnownWhole, Series, Whole
 from mailwright.outbox.putting import names_of, without_suppressed
 from mailwright.outbox.rows import NEVER
 from mailwright.outbox.statements import POSTGRES
@@ -32,8 +32,9 @@ class PostgresStore(Store):
 
     def __init__(self) -> None:
         super().__init__(POSTGRES)
+        self.new = KnownWhole.of(self.sql["claim_new"], NEW)
         self._one = KnownWhole.of(self.sql["add_one"], ONE)
-        self._part = Known.of(self.sql["add_messages"], MANY)
+        self._parts = Series.of(self.sql["add_messages"], MANY)
         self._whole = KnownWhole.of(self.sql["add_messages"], MANY)
 
     async def any_suppressed(self) -> bool:
@@ -49,27 +50,24 @@ class PostgresStore(Store):
         `MessageError` when a file that is streamed changed since it was read first.
         """
         if _single(drafts):
-            rows = await Query(self._one, _one(drafts[0]))
-            if not rows:
-                return [drafts[0]]
-            if rows[0][0]:
+            if await Query(self._one, _one(drafts[0])):
                 return []
-            drafts = await without_suppressed(self, drafts)
+            drafts = await without_suppressed(self, drafts)  # perhaps its key is taken, which is seen below
         taken: list[Draft] = []
         # In one order everywhere, so that two who put the same keys wait for each other and not in a circle.
         ordered = sorted(drafts, key=_by_key) if len(drafts) > 1 and any(one.key for one in drafts) else drafts
         batches = list(_batches(ordered))
-        for batch in batches:
-            whole = len(batches) == 1 and all(draft.content.size <= HEAD for draft in batch)
-            statement = self._whole if whole else self._part
-            written = {row[0] for row in await Query(statement, _columns(batch))}
-            for draft in batch:
-                if draft.id not in written:
-                    taken.append(draft)
-                    continue
-                if draft.content.size > HEAD:
-                    for piece in pieces_of(draft.id, draft.content, draft.digest):  # never the whole in memory
-                        await Each(self.sql["add_chunk"], [piece])
+        if len(batches) == 1 and all(draft.content.size <= HEAD for draft in ordered):
+            rows = await Query(self._whole, _columns(batches[0]))
+        else:
+            rows = await Query(self._parts, map(_columns, batches))
+        written = {row[0] for row in rows}
+        for draft in ordered:
+            if draft.id not in written:
+                taken.append(draft)
+            elif draft.content.size > HEAD:
+                for piece in pieces_of(draft.id, draft.content, draft.digest):  # never the whole in memory
+                    await Each(self.sql["add_chunk"], [piece])
         return taken
 
     async def suppressed(self, names: Iterable[str]) -> dict[str, str]:
@@ -198,6 +196,12 @@ MANY = {
     "ns": Integers.kind, "addresses": Texts.kind, "accounts": Texts.kind, "lanes": Integers.kind,
     "domains": Texts.kind, "dues": Bigints.kind, "states": Integers.kind, "holds": Integers.kind,
     "reasons": Texts.kind,
+}  # fmt: skip
+
+# Those of `claim_new`, in the order of `mailwright.outbox.postgres.waking.NewClaim`.
+NEW = {
+    "identity": _TEXT, "worker": _BYTEA, "account": _TEXT, "most": _INT, "each": _INT, "ways": _INT,
+    "closed": Texts.kind, "lease": _INT,
 }  # fmt: skip
 
 

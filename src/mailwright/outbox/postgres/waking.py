@@ -31,10 +31,7 @@ class NewClaim:
         closed: Sequence[str], lease: float,
     ) -> None:  # fmt: skip
         self._store = store
-        self._given: dict[str, Any] = {
-            "identity": identity, "worker": worker, "account": account, "most": most, "each": each, "ways": WAYS,
-            "closed": Texts.of(list(closed)), "lease": int(lease * 1000),
-        }  # fmt: skip
+        self._given = (identity, worker, account, most, each, WAYS, Texts.of(list(closed)), int(lease * 1000))
         self._rows: list[tuple[Any, ...]] | None = None
 
     async def plan(self) -> Found:
@@ -42,7 +39,7 @@ class NewClaim:
         a repetition does not claim again.
         """
         if self._rows is None:
-            self._rows = await Query(Whole(self._store.sql["claim_new"]), self._given)
+            self._rows = await Query(self._store.new, self._given)
         rows = self._rows
         if not rows:
             return [], {}

@@ -32,24 +32,23 @@ SELECT id, (SELECT pg_notify('mailwright', '')::text
   WHERE NOT (pg_try_advisory_lock(1835100524) AND pg_advisory_unlock(1835100524))) FROM m;
 
 -- name: add_one
--- The same for one message with one recipient, as most are: a single round trip. Who is on the suppression list takes
--- another way, and gives empty octets here; a table more in the statement would cost all others a tenth.
-WITH s AS MATERIALIZED (
-  SELECT FROM mw_suppression WHERE address IN (:address, :host) AND (until IS NULL OR until > {now}) LIMIT 1),
-m AS (
+-- The same for one message with one recipient, as most are: a single round trip. Nothing is written, and no id given, for
+-- who is on the suppression list; they take another way, for a table more in the statement would cost all others a tenth.
+WITH m AS (
   INSERT INTO mw_message
     (id, stream, idem_key, fingerprint, sender, message_id, size, digest, needs, dsn, created_at, expires_at, head)
   SELECT :id::bytea, :stream::text, :key::text, :fingerprint::bytea, :sender::text, :message_id::text, :size::bigint,
-    :digest::bytea, :needs::int, :dsn::text, {now}, :expires::bigint, :head::bytea WHERE NOT EXISTS (SELECT FROM s)
+    :digest::bytea, :needs::int, :dsn::text, {now}, :expires::bigint, :head::bytea
+  WHERE NOT EXISTS (
+    SELECT FROM mw_suppression WHERE address IN (:address, :host) AND (until IS NULL OR until > {now}))
   ON CONFLICT (stream, idem_key) WHERE idem_key IS NOT NULL DO NOTHING
   RETURNING id),
 d AS (
   INSERT INTO mw_delivery (message_id, n, rcpt, account, lane, dest, due_at, phase, hold, last_text)
   SELECT id, :n::int, :rcpt::text, :account::text, :lane::int, :domain::text, coalesce(:due::bigint, {now}),
     :state::int, :hold::int, :reason::text FROM m)
-SELECT id, (SELECT pg_notify('mailwright', '')::text
-  WHERE NOT (pg_try_advisory_lock(1835100524) AND pg_advisory_unlock(1835100524))) FROM m
-UNION ALL SELECT ''::bytea, NULL FROM s;
+SELECT id, CASE WHEN NOT (pg_try_advisory_lock(1835100524) AND pg_advisory_unlock(1835100524))
+  THEN pg_notify('mailwright', '')::text END FROM m;
 
 -- name: ring
 SELECT pg_notify('mailwright', '')::text WHERE NOT (pg_try_advisory_lock(1835100524) AND pg_advisory_unlock(1835100524));

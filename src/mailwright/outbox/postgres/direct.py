@@ -69,6 +69,7 @@ class Known(str):
     types: Sequence[int]
     formats: Sequence[int]
     forms: Sequence[Callable[[Any], bytes]]
+    readers: Sequence[Callable[[bytes], Any]] = ()  # of the columns of its answer, once one was seen
 
     @classmethod
     def of(cls, sql: str, kinds: Mapping[str, int]) -> Self:
@@ -114,7 +115,7 @@ class Direct:
         if isinstance(statement, Series):
             return (yield from self._ask_each(statement, given))
         yield from self._begin(statement, given)
-        return (yield from self._rows())
+        return (yield from self._rows(statement))
 
     def _ask_each(self, statement: Series, several: Iterable[Sequence[Any]]) -> PQGen[list[Row]]:
         rows: list[Row] = []
@@ -128,7 +129,7 @@ class Direct:
                 given = next(waiting, None)
             except BaseException as raised:  # Ctrl-C as well: the statement under way comes to its end first
                 problem = raised
-            rows += yield from self._rows()
+            rows += yield from self._rows(statement)
             if problem is not None:
                 raise problem
         return rows
@@ -147,17 +148,16 @@ class Direct:
                 self._names[statement] = name
             self._pgconn.send_query_prepared(name, values, formats, _BINARY)
 
-    def _rows(self) -> PQGen[list[Row]]:
+    def _rows(self, statement: Known) -> PQGen[list[Row]]:
         try:
             (result,) = _checked((yield from generators.execute(self._pgconn)))
         except InvalidSqlStatementName:  # somebody on the way has forgotten them
             self._names.clear()
             raise
-        readers = [_READERS[result.ftype(place)] for place in range(result.nfields)]
-        return [
-            tuple([_read(result.get_value(n, place), reader) for place, reader in enumerate(readers)])
-            for n in range(result.ntuples)
-        ]
+        if not statement.readers:
+            statement.readers = [_READERS[result.ftype(place)] for place in range(result.nfields)]
+        columns, value = list(enumerate(statement.readers)), result.get_value
+        return [tuple([_read(value(n, place), reader) for place, reader in columns]) for n in range(result.ntuples)]
 
     def say(self, command: bytes) -> PQGen[None]:
         """Commands that give nothing."""

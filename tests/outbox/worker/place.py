@@ -20,6 +20,7 @@ from mailwright.outbox.work.worker import begun
 from mailwright.words.value import replace
 
 SOON = tuple(Retry(first=0.01, longest=0.01, lifetime=3600.0, jitter=0.0) for _ in range(3))
+LATER = tuple(Retry(first=60.0, longest=60.0, lifetime=3600.0, jitter=0.0) for _ in range(3))
 CLOCK = "CREATE TABLE IF NOT EXISTS test_clock (at INTEGER NOT NULL)"
 
 
@@ -48,7 +49,7 @@ class Place:
         """What a worker does until nothing is due."""
 
         async def run() -> Done:
-            options.setdefault("retries", SOON)
+            options.setdefault("retries", LATER)
             worker = await begun(self.outbox.database, server, tell=self.events.append, **options)
             random.seed(7)
             return await worker.run(once=True)

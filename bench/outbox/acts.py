@@ -103,7 +103,7 @@ def put_callers(url: str, count: int, callers: int = 64) -> Found:
     return {**found, "p50": share(every, 0.5) * 1000, "p99": share(every, 0.99) * 1000}
 
 
-def put_connections(url: str, count: int, processes: int = 4, callers: int = 4) -> Found:
+def put_connections(url: str, count: int, processes: int, callers: int) -> Found:
     """Connections that commit one message each at a time, in a transaction of its own: processes with threads, each
     with an outbox and so a connection of its own. Nothing is put together before it comes to the database. The first
     puts of each connection, for which the database makes its plans, are not timed.

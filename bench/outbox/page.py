@@ -106,7 +106,8 @@ def save(measured: list[Measured], left_out: dict[str, str], state: dict[str, st
     folder.mkdir(parents=True, exist_ok=True)
     older = json.loads((folder / RESULTS).read_text("utf-8"))["rows"] if (folder / RESULTS).exists() else []
     rows = {one["name"]: one for one in [*older, *(one.to_json() for one in measured)]}
-    kept = {"machine": facts(), "state": state, "left_out": left_out, "rows": list(rows.values())}
+    ordered = [rows[row.name] for row in ROWS if row.name in rows]
+    kept = {"machine": facts(), "state": state, "left_out": left_out, "rows": ordered}
     (folder / RESULTS).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     write(folder)
 

@@ -376,12 +376,13 @@ def send(
     stage: str = "memory",
     server: Server | None = None,
     mail: MailObject | None = None,
-    on_refusal: str = "raise",
+    on_refusal: Any = "raise",
+    parting: bool = False,
 ) -> Played:
-    """Deliver one message to a scripted server."""
+    """Deliver one message to a scripted server; `parting`: it is the last over its connection."""
     mail = mail or raw_mail(*recipients)
     ledger = Ledger(mail.envelope.recipients)
-    played = play(turns, lambda s: deliver(s, mail, ledger, on_refusal, False), stage, server)  # type: ignore[arg-type]
+    played = play(turns, lambda s: deliver(s, mail, ledger, on_refusal, False, "", parting), stage, server)
     played.ledger = ledger
     return played
 

@@ -167,7 +167,7 @@ def anew(job: Job) -> None:
                 mailer.send(message)
     else:
         for message in messages:
-            with Mailer(server) as mailer:
+            with Mailer(server, limits=Limits(messages=1)) as mailer:
                 mailer.send(message)
 
 

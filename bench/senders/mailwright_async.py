@@ -105,7 +105,7 @@ def anew(job: Job) -> None:
                     await mailer.send(message)
         else:
             for message in messages:
-                async with AsyncMailer(server) as mailer:
+                async with AsyncMailer(server, limits=Limits(messages=1)) as mailer:
                     await mailer.send(message)
         job.stop()
 

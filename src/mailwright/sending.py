@@ -52,9 +52,10 @@ def send(
         to_or_message, to, subject, text, html, attachments, inline, cc, bcc, reply_to, headers, sender, unknown
     )
     settings = _settings(server, account, sender, password, message)
+    from mailwright.mailer.pool import ONE_MESSAGE
     from mailwright.mailer.sync import Mailer
 
-    with Mailer(settings.for_mail, sender=settings.sender) as mailer:
+    with Mailer(settings.for_mail, limits=ONE_MESSAGE, sender=settings.sender) as mailer:
         return mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
 
 
@@ -87,11 +88,12 @@ async def send_async(
     settings = _settings(server, account, sender, password, message)
     from mailwright.mailer.aio import AsyncMailer
     from mailwright.mailer.loops import running
+    from mailwright.mailer.pool import ONE_MESSAGE
 
     # The password may come from a command or the keyring: that must not hold up the event loop.
     loop = running()
     found = await loop.run(_ask(lambda: settings.for_mail), loop.Link())
-    async with AsyncMailer(found, sender=settings.sender) as mailer:
+    async with AsyncMailer(found, limits=ONE_MESSAGE, sender=settings.sender) as mailer:
         return await mailer.send(message, sender=_envelope_sender(message, sender), to=envelope_to)
 
 

@@ -274,13 +274,14 @@ def _send(arguments: argparse.Namespace, message: Message, settings: Settings | 
     from mailwright.cli import complain
     from mailwright.cli.progress import Upload
     from mailwright.mailer.outgoing import outgoing_mail
+    from mailwright.mailer.pool import ONE_MESSAGE
     from mailwright.mailer.sync import Mailer
     from mailwright.words.errors import DeliveryError, MailError, MessageError, RecipientsRefused
 
     assert settings is not None  # only a message that is looked at goes without
     upload, server = Upload(outgoing_mail(message, None, None)), settings.for_mail
     try:
-        with upload, Mailer(server) as mailer:
+        with upload, Mailer(server, limits=ONE_MESSAGE) as mailer:
             receipt = mailer.send(upload.mail)
     except RecipientsRefused as error:
         error.advice = _advice(error.receipt)

@@ -20,6 +20,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
     from typing import Any
 
     from mailwright.words.server import TLS
@@ -42,25 +43,32 @@ class Tickets:
     can't do it, and answer with an alert, or not at all, instead of with a whole handshake.
     """
 
-    __slots__ = ("_kept", "closed")
+    __slots__ = ("_given", "_kept", "closed")
 
     def __init__(self) -> None:
+        self._given: dict[tuple[Any, str], Callable[[], Ticket | None]] = {}
         self._kept: dict[tuple[Any, str], Ticket] = {}
         self.closed = False
 
     def find(self, context: ssl.SSLContext, name: str, now: float) -> Ticket | None:
         """The ticket for the server of that name, if there is one."""
+        given = self._given.pop((context, name), None)
+        if given is not None and (taken := given()) is not None:
+            self._kept[context, name] = taken
         ticket = self._kept.get((context, name))
         return ticket if ticket is not None and now < ticket.until else None
 
-    def keep(self, context: ssl.SSLContext, name: str, ticket: Ticket) -> None:
-        """A ticket that the server of that name gave after a whole handshake."""
+    def keep(self, context: ssl.SSLContext, name: str, given: Callable[[], Ticket | None]) -> None:
+        """A ticket that the server of that name may have given after a whole handshake. To take it out takes longer
+        than a talk over that connection; so `given` does it, when somebody wants it.
+        """
         if not self.closed:
-            self._kept[context, name] = ticket
+            self._given[context, name] = given
 
     def close(self) -> None:
         """Resume nothing any more."""
         self.closed = True
+        self._given.clear()
         self._kept.clear()
 
 

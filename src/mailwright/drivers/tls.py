@@ -188,17 +188,17 @@ class TLSLayer(TLSConnection):
             raise ConnectionAbortedError(f"TLS failed: {problem.reason or problem}") from problem
 
     def keep_ticket(self) -> None:
-        """Keep the ticket for the next connection. It comes behind the handshake, with the server's first words; and
-        to take it takes longer than all of them, so that this is done when the connection ends.
-        """
+        """Keep the ticket for the next connection. It came with the server's first words: to be done at the end."""
         tickets, self._tickets = self._tickets, None
-        if tickets is None or tickets.closed or self.resumed or self._object.version() != "TLSv1.3":
-            return
+        if tickets is not None and not self.resumed:
+            tickets.keep(self._object.context, self._name or "", self._ticket)
+
+    def _ticket(self) -> Ticket | None:
         session, facts = self._object.session, self.facts()
-        if session is None or not session.has_ticket or facts.expires is None or not facts.verified:
-            return
-        seconds = min(HOUR, facts.expires - time())
-        tickets.keep(self._object.context, self._name or "", Ticket(session, self._began + seconds))
+        if session is None or facts.expires is None or not (session.has_ticket and facts.verified):
+            return None
+        until = self._began + min(HOUR, facts.expires - time())
+        return Ticket(session, until) if facts.version == "TLSv1.3" else None
 
 
 def server_name(tls: TLS, host: str) -> str:

@@ -123,7 +123,8 @@ class AsyncMailer:
                 lease.link.deadline = deadline
                 lease.messages += 1
                 probe = loop.clock() - lease.used > self._limits.probe
-                plan = deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted)
+                parting = lease.messages >= self._limits.messages
+                plan = deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted, parting)
                 return await loop.run(plan, lease.link)
             except BaseException as problem:
                 if isinstance(problem, loop.Cancelled) or not _between_messages(lease):

@@ -29,7 +29,13 @@ TOO_MANY = (452, 552)  # at RCPT: more recipients than this transaction may have
 
 
 async def deliver(
-    session: Session, mail: MailObject, ledger: Ledger, on_refusal: OnRefusal, probe: bool, diverted: str = ""
+    session: Session,
+    mail: MailObject,
+    ledger: Ledger,
+    on_refusal: OnRefusal,
+    probe: bool,
+    diverted: str = "",
+    parting: bool = False,
 ) -> Receipt:
     """Send `mail` over `session`, opening it first if need be, and give the receipt.
 
@@ -37,8 +43,9 @@ async def deliver(
     ``"stop"`` nobody gets it unless all are accepted; with ``"report"`` the receipt says it and nothing is
     raised. An error carries the receipt as far as it is known. A connection that turns out to be dead is
     replaced once, silently, as long as nothing was committed. `diverted` is the server that caught mail was meant
-    for (`mailwright.mailer.catching`).
+    for (`mailwright.mailer.catching`). `parting`: the connection is not used for another message.
     """
+    session.parting = parting and ledger.before_final is None
     try:
         stop = on_refusal == "stop"
         reused = await _make_ready(session, probe, mail, stop)
@@ -108,6 +115,9 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
                 phase=phases.MAIL,
                 server=str(session.server),
             )
+        if not session.open:  # the goodbye went with what was to be the last transaction
+            await Close()
+            await open_session(session)
         now, later = waiting[:limit], waiting[limit:]
         await transact(session, mail, now, ledger, stop)
         overflow = tuple(r for r in now if too_many(ledger, r))

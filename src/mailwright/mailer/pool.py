@@ -27,7 +27,8 @@ class Limits:
     """How many connections, and how long each is kept. Times in seconds.
 
     `size` connections at most at a time; one is closed after `idle` without use, at the `age` since it was
-    opened, and after `messages` messages. One that was idle longer than `probe` is asked with NOOP before it
+    opened, and after `messages` messages; with the last of them goes QUIT, where that may be
+    (`mailwright.smtp.farewell`). One that was idle longer than `probe` is asked with NOOP before it
     is used.
 
     `window` bounds the messages that `send_many` has in flight on each, where the server offers PIPELINING. They are
@@ -47,6 +48,10 @@ class Limits:
         for name in ("size", "messages", "window"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"Limits({name}={getattr(self, name)!r}) lets nothing through.", "Use 1 or more.")
+
+
+#: For a mailer that is made for one message.
+ONE_MESSAGE = Limits(messages=1)
 
 
 class Lease:
@@ -128,6 +133,7 @@ class Pool:
     def give_back(self, lease: Lease, now: float) -> bool:
         """Return a lease; true if it is kept, false if its link must be closed."""
         self.out -= 1
+        self.lock_step = self.lock_step or lease.session.lock_step
         lease.used = now
         keep = (
             not self.closed

@@ -117,7 +117,9 @@ class Mailer:
             lease.link.deadline = deadline
             lease.messages += 1
             probe = monotonic() - lease.used > self._pool.limits.probe
-            return run(deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted), lease.link)
+            parting = lease.messages >= self._pool.limits.messages
+            plan = deliver(lease.session, mail, ledger, on_refusal, probe, route.diverted, parting)
+            return run(plan, lease.link)
         except BaseException as problem:
             if not isinstance(problem, Exception):  # Ctrl-C and its like: say how far it had come
                 problem.__cause__ = interrupted(lease.session, mail, ledger, route.diverted)

@@ -15,7 +15,7 @@ from mailwright.message.content import Content
 from mailwright.smtp import phases
 from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.parameters import Terms
-from mailwright.smtp.refusals import content_refused, ended, out_of_step, sender_refused
+from mailwright.smtp.refusals import content_refused, ended, is_clearly_final, out_of_step, sender_refused
 from mailwright.smtp.session import SERVICE_CLOSING
 from mailwright.steps import Outgoing
 from mailwright.words.errors import ConnectionLost, DeliveryError, MailError, MessageError, ProtocolError, Timeout
@@ -252,8 +252,7 @@ class Belt:
         elif place == 0:
             load.refusal = None if reply.ok else reply
         elif not reply.ok and load.refusal is None:
-            # 552 means "too many recipients" to some old servers (RFC 5321 §4.5.3.1.10).
-            load.ledger.record(load.recipients[place - 1], Reply(452, reply.lines) if reply.code == 552 else reply)
+            load.ledger.record_rcpt(load.recipients[place - 1], reply)
 
     def _learn(self, reply: Reply) -> None:
         if not reply.ok:
@@ -358,13 +357,8 @@ class Belt:
 
     def _clear(self, load: Load) -> bool:
         """Whether a last word that no RSET confirmed is clearly that, and not what this server says to an envelope."""
-        last = load.replies[-1]
-        if load.error is not None:
-            return True
-        # X.1.Y speaks of addresses (RFC 3463 §3.2), not of a content.
-        return (
-            last not in (*load.replies[:-1], *self._confirmed[:-2], self._words) and (last.enhanced or "")[1:3] != ".1"
-        )
+        earlier = (*load.replies[:-1], *self._confirmed[:-2], self._words)
+        return load.error is not None or is_clearly_final(load.replies[-1], earlier)
 
     def _settle_doubtful(self, load: Load, error: MailError | None) -> None:
         session, ledger = self.session, load.ledger

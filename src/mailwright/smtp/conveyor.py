@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from mailwright.smtp import phases
 from mailwright.smtp.belt import RSET
+from mailwright.smtp.flight import exchange
 from mailwright.smtp.session import receive
-from mailwright.smtp.transaction import exchange, transact
+from mailwright.smtp.transaction import transact
 from mailwright.smtp.wire import escape_dots, refuse_bare_line_ends, sound_chunks
 from mailwright.steps import Clock
 from mailwright.words.errors import MailError, MessageError

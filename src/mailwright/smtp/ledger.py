@@ -55,6 +55,13 @@ class Ledger:
         fate: Fate = accepted if reply.ok else "deferred" if reply.temporary else "refused"
         self.fates[recipient] = (fate, _kept(reply))
 
+    def record_rcpt(self, recipient: Address, reply: Reply) -> None:
+        """Note what the answer to RCPT means; a recipient who is taken has not got anything yet.
+
+        552 means "too many recipients" to some old servers and is to be taken for 452 (RFC 5321 §4.5.3.1.10).
+        """
+        self.record(recipient, Reply(452, reply.lines) if reply.code == 552 else reply, accepted="not tried")
+
     def record_all(self, recipients: Iterable[Address], fate: Fate, reply: Reply | None = None) -> None:
         """Give several recipients one fate."""
         for recipient in recipients:

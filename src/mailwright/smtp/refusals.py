@@ -7,6 +7,8 @@ from mailwright.words.errors import ContentRefused, DeliveryError, ProtocolError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mailwright.smtp.session import Session
     from mailwright.words.reply import Reply
 
@@ -55,3 +57,10 @@ def out_of_step(session: Session, reply: Reply, in_doubt: bool = False) -> Deliv
         temporary=not in_doubt,
         in_doubt=in_doubt,
     )
+
+
+def is_clearly_final(reply: Reply, earlier: Collection[Reply | None]) -> bool:
+    """Whether a reply that nothing confirmed is clearly about the content, and not one of those that came `earlier`, or
+    that this server says to an envelope: X.1.Y speaks of addresses (RFC 3463 §3.2).
+    """
+    return reply not in earlier and (reply.enhanced or "")[1:3] != ".1"

@@ -34,7 +34,8 @@ class Session:
 
     `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after
     anything that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the
-    server let in. With `lock_step` nothing is pipelined, whatever the server offers. `meanwhile` is a step for the time
+    server let in. With `lock_step` nothing is pipelined, whatever the server offers. `parting`: no message follows the
+    next one, so QUIT may go with it. `meanwhile` is a step for the time
     in which the server makes up its next reply: it says nothing, and never fails. `offer` is that of the next
     transaction, where it was made beforehand.
     """
@@ -49,6 +50,7 @@ class Session:
         "meanwhile",
         "offer",
         "open",
+        "parting",
         "peer",
         "phase",
         "replies",
@@ -63,6 +65,7 @@ class Session:
         self.begin_transcript()
         self.masked: tuple[str, ...] = ()
         self.lock_step = False
+        self.parting = False
         self.reset()
 
     def reset(self) -> None:

@@ -5,11 +5,13 @@ moment.
 from __future__ import annotations
 
 from mailwright.smtp import phases
+from mailwright.smtp.farewell import content_and_quit, may_part_with, part_with
+from mailwright.smtp.flight import Flight, as_chunk, exchange, hand_over, of_content
 from mailwright.smtp.parameters import Terms
 from mailwright.smtp.refusals import content_refused, ended, out_of_step, sender_refused
-from mailwright.smtp.session import SERVICE_CLOSING, last_words, read_reply
-from mailwright.smtp.wire import command_line, escape_dots, sound_chunks
-from mailwright.steps import Ask, Clock, Exchange, Outgoing
+from mailwright.smtp.session import read_reply
+from mailwright.smtp.wire import escape_dots
+from mailwright.steps import Ask, Outgoing
 from mailwright.words.errors import (
     DeliveryError,
     MessageError,
@@ -57,6 +59,9 @@ async def _transact(
     content, chunking = offer.content, offer.chunking
     ledger.size = content.size
     ledger.begun = True
+    if offer.whole:
+        await part_with(session, offer, ledger)
+        return
     data = await _offer_envelope(session, offer, ledger)
     willing = tuple(r for r in recipients if ledger.fates[r][0] == "not tried")
     if not willing or (stop and len(willing) < len(recipients)):
@@ -75,9 +80,11 @@ async def _transact(
 class Offer:
     """What is said of a mail before its content to a server that offers what that of the session does. Raises
     `Unsupported`, and `MessageError` for what can't be said.
+
+    `whole`: all is said at once, the content and QUIT too (`mailwright.smtp.farewell`).
     """
 
-    __slots__ = ("_basis", "chunking", "content", "envelope", "mail", "recipients", "stop", "with_data")
+    __slots__ = ("_basis", "chunking", "content", "envelope", "mail", "recipients", "stop", "whole", "with_data")
 
     def __init__(self, session: Session, mail: MailObject, recipients: tuple[Address, ...], stop: bool) -> None:
         self.mail, self.recipients, self.stop = mail, recipients, stop
@@ -88,7 +95,11 @@ class Offer:
         self.chunking = "CHUNKING" in session.features
         # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
         self.with_data = together and not stop and not self.chunking
-        self.envelope = Flight([*commands, "DATA"] if self.with_data else commands, together)
+        self.whole = together and self.chunking and not stop and may_part_with(session, mail, recipients, self.content)
+        if self.whole:
+            self.envelope = Flight(commands, together, content_and_quit(self.content))
+        else:
+            self.envelope = Flight([*commands, "DATA"] if self.with_data else commands, together)
 
     def is_for(self, session: Session, mail: MailObject, recipients: tuple[Address, ...], stop: bool) -> bool:
         """Whether this is it: made for the same mail, from the same words of the server."""
@@ -120,91 +131,12 @@ async def _offer_envelope(session: Session, offer: Offer, ledger: Ledger) -> Rep
             # Closing: no recipient of this transaction will get anything, whatever was said before.
             raise ended(session, reply)
         if sender.ok:
-            # 552 means "too many recipients" to some old servers and is to be taken for 452 (RFC 5321
-            # §4.5.3.1.10).
-            reply = Reply(452, reply.lines) if reply.code == 552 else reply
-            ledger.record(recipient, reply, accepted="not tried")
+            ledger.record_rcpt(recipient, reply)
     data = await replies.next(session, phases.DATA) if offer.with_data else None
     if not sender.ok:
         await _end_without_content(session, data)
         raise sender_refused(session, reverse_path, sender)
     return data
-
-
-class Flight:
-    """Commands on their way, and their replies in order: all at once with PIPELINING, else one by one. No reply is
-    believed before its command has left.
-
-    Replies are read while commands are still being written: thousands of recipients would otherwise fill both
-    sides' buffers.
-    """
-
-    __slots__ = ("_lines", "_mark", "_outgoing", "_texts", "together")
-
-    def __init__(self, commands: list[str], together: bool) -> None:
-        self.together = together
-        lines = [command_line(text) for text in commands]  # all are checked before the first is sent
-        self._texts, self._lines = iter(commands), iter(lines)
-        self._outgoing = Outgoing((b"".join(lines[i : i + 100]) for i in range(0, len(lines), 100)) if together else ())
-        self._mark = 0  # where in `_outgoing` the present command ends
-
-    async def next(self, session: Session, phase: str) -> Reply:
-        """The reply to the next command."""
-        line = next(self._lines)
-        session.phase = phase
-        session.transcript.note("C", next(self._texts))
-        if not self.together:
-            self._outgoing, self._mark = Outgoing([line]), 0
-        if self._mark == 0 and not session.replies.quiet:
-            raise await _unasked(session)
-        self._mark += len(line)
-        await hand_over(session, self._outgoing, self._mark)
-        reply = await read_reply(session, session.server.timeouts.reply)
-        if reply.intermediate and phase != phases.DATA:
-            raise out_of_step(session, reply)
-        return reply
-
-
-async def hand_over(session: Session, outgoing: Outgoing, mark: int) -> None:
-    """Hand over the first `mark` octets, and more if they go with them; what arrives meanwhile is kept for reading."""
-    limit = session.server.timeouts.block
-    until: float | None = None
-    while outgoing.handed < mark and not outgoing.done:
-        arrived = await exchange(session, outgoing, limit)
-        if not arrived:
-            continue
-        session.replies.feed(arrived)
-        if outgoing.handed == 0:
-            raise await _unasked(session)
-        now = await Clock()
-        until = now + limit if until is None else until
-        if now > until:  # it talks and does not listen
-            session.open = False
-            raise phases.timed_out(session, limit)
-
-
-async def _unasked(session: Session) -> DeliveryError:
-    """The error for words that answer nothing of ours: a goodbye, or what would be taken for the next answer."""
-    session.open = False
-    reply = await read_reply(session, session.server.timeouts.reply)
-    return ended(session, reply) if reply.code == SERVICE_CLOSING else out_of_step(session, reply)
-
-
-async def exchange(session: Session, outgoing: Outgoing, timeout: float) -> bytes | None:
-    """Write and read at once; trouble becomes an error that names the phase."""
-    try:
-        arrived = await Exchange(outgoing, timeout)
-    except TimeoutError as problem:
-        session.open = False
-        raise phases.timed_out(session, timeout, problem) from None
-    except ConnectionError as problem:
-        session.open = False
-        await last_words(session)
-        raise phases.connection_lost(session) from problem
-    if arrived == b"":
-        session.open = False
-        raise phases.connection_lost(session)
-    return arrived
 
 
 async def _end_without_content(session: Session, data: Reply | None) -> None:
@@ -257,10 +189,8 @@ async def _send_content(
         session.open = False
         raise out_of_step(session, Reply(500, ("an answer before the content was sent",)))
     session.phase = phases.CONTENT
-    pieces: Iterable[bytes | FilePiece] = _as_chunk(content) if chunking else escape_dots(content.chunks())
-    session.transcript.note(
-        "C", f"{f'BDAT {content.size} LAST' if chunking else ''} ({content.size:,} octets of content)".strip()
-    )
+    pieces: Iterable[bytes | FilePiece] = as_chunk(content) if chunking else escape_dots(content.chunks())
+    session.transcript.note("C", (f"BDAT {content.size} LAST " if chunking else "") + of_content(content))
     if ledger.before_final is not None:
         pieces = await _up_to_the_last(session, pieces, willing, ledger)
     outgoing = Outgoing(pieces)
@@ -305,15 +235,6 @@ def _but_last(pieces: Iterable[bytes | FilePiece], last: list[bytes | FilePiece]
         if last:
             yield last.pop()
         last.append(piece)
-
-
-def _as_chunk(content: Content) -> Iterator[bytes | FilePiece]:
-    """The whole content as one chunk of CHUNKING (RFC 3030): its size goes in front, no dots are doubled."""
-    chunks = sound_chunks(content)
-    beginning = next(chunks, b"")
-    assert isinstance(beginning, bytes)
-    yield command_line(f"BDAT {content.size} LAST") + beginning
-    yield from chunks
 
 
 async def _interrupted(session: Session, outgoing: Outgoing, willing: tuple[Address, ...], ledger: Ledger) -> None:

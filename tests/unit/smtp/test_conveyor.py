@@ -101,6 +101,10 @@ class Model:
         elif verb == "RSET":
             self.sender, self.recipients = None, []
             await self.say(b"250 2.0.0 flushed")
+        elif verb == "QUIT":
+            await self.say(b"221 2.0.0 goodbye")
+            await self.flush()
+            raise EOFError
         elif verb == "MAIL":
             if self.sender is not None:
                 await self.say(b"503 5.5.1 nested")

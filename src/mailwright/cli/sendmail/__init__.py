@@ -167,11 +167,12 @@ def _send(options: Options) -> int:
 
 def _handed_over(octets: bytes, options: Options) -> None:
     from mailwright.cli.sendmail.reading import tidied
+    from mailwright.mailer.pool import ONE_MESSAGE
     from mailwright.mailer.sync import Mailer
 
     settings = settings_of(options)
     envelope, finished = addressing_of(options, lambda: settings).addressed(tidied(octets))
-    with Mailer(settings.for_mail) as mailer:
+    with Mailer(settings.for_mail, limits=ONE_MESSAGE) as mailer:
         receipt = mailer.send((envelope, finished))
     if options.verbose:
         _show(receipt)

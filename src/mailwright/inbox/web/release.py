@@ -53,6 +53,7 @@ class Release:
 
         Blocks. Raises `NotAllowed`, `AddressError`, `MessageError` and `DeliveryError`.
         """
+        from mailwright.mailer.pool import ONE_MESSAGE
         from mailwright.mailer.sync import Mailer
 
         wanted = tuple(_address(text) for text in to) or received.recipients
@@ -65,7 +66,7 @@ class Release:
                 "Only those may who were named with --release-to when the inbox was started.",
             )
         envelope = Envelope(received.sender, wanted)
-        with Mailer(self.settings.for_mail) as mailer:
+        with Mailer(self.settings.for_mail, limits=ONE_MESSAGE) as mailer:
             return mailer.send((envelope, Content.of(received.content)))
 
 

@@ -1,9 +1,9 @@
 """The last message of a connection in one go: MAIL, RCPT, BDAT with the content, and QUIT, in one flight.
 
 A script that sends one message waits for the server twice less. RFC 2920 §3.1 and RFC 3030 §4.2 allow it to a server
-that offers PIPELINING and CHUNKING. The content goes before anybody knows whether its recipients are taken, so it is a
-small one, and nobody asked to stop at a refusal. The 221 to QUIT shows that no reply was taken for another: the next
-message has RSET for that (`mailwright.smtp.belt`), and here there is none.
+that offers PIPELINING and CHUNKING, and Exim does the same. The content goes before anybody knows whether its
+recipients are taken; so it is a small one, and nobody asked to stop at a refusal. The 221 to QUIT shows that no reply
+was taken for another, as RSET does where more messages follow (`mailwright.smtp.belt`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.flight import as_chunk, of_content
 from mailwright.smtp.refusals import content_refused, ended, is_clearly_final, out_of_step, sender_refused
-from mailwright.smtp.session import SERVICE_CLOSING
+from mailwright.smtp.session import SERVICE_CLOSING, read_reply
 from mailwright.smtp.wire import command_line
 from mailwright.words.errors import ConnectionLost, ProtocolError, Timeout
 
@@ -118,7 +118,7 @@ def _closing(session: Session, reply: Reply, ledger: Ledger) -> DeliveryError:
 
 async def _last_word(session: Session, flight: Flight, earlier: list[Reply], wanted: bool) -> Reply:
     """The answer to the content, as the answer to QUIT confirms it; a yes to it must be `wanted`. A server that hangs
-    up instead is believed if its last word was clearly final.
+    up instead, or that says goodbye in words of its own, is believed if its last word was clearly final.
     """
     final = await flight.next(session, phases.FINAL, session.server.timeouts.final)
     if final.code == CLOSING or (final.ok and not wanted):
@@ -132,9 +132,19 @@ async def _last_word(session: Session, flight: Flight, earlier: list[Reply], wan
     if goodbye is not None and goodbye.code == CLOSING:
         return final
     session.phase = phases.FINAL
-    if goodbye is not None and goodbye.code != SERVICE_CLOSING:
+    if goodbye is None or goodbye.code == SERVICE_CLOSING:
+        session.transcript.note("*", "the server did not wait for the goodbye")
+    elif not goodbye.ok or await _says_more(session):
         raise out_of_step(session, goodbye, in_doubt=True)
-    session.transcript.note("*", "the server did not wait for the goodbye")
     if not is_clearly_final(final, earlier):
         raise phases.connection_lost(session)
     return final
+
+
+async def _says_more(session: Session) -> bool:
+    """Whether another reply comes: then the one that stood where QUIT is answered was none to QUIT."""
+    try:
+        await read_reply(session, session.server.timeouts.quit)
+    except (ConnectionLost, Timeout):
+        return False
+    return True

@@ -118,6 +118,11 @@ def test_a_server_that_hangs_up_without_a_goodbye_is_believed_if_its_last_word_i
         assert unclear.fates == {"bob@example.org": "in doubt"} and unclear.error.in_doubt
 
 
+def test_a_goodbye_in_other_words_is_one_if_nothing_follows() -> None:
+    played = said(flight("250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued", "250 2.0.0 see you"))
+    assert played.fates == {"bob@example.org": "accepted"}
+
+
 @pytest.mark.parametrize(
     "answers",
     [

@@ -41,12 +41,11 @@ _WAITING = "sent; waiting for the server's answer"
 class Upload:
     """The way of one message to the server. `mail` is to be sent in place of what was given.
 
-    `begun`: the first octets of the content were asked for. `finished`: the last ones were handed over, so
-    that only the server knows what became of it. A context manager: the bar is gone when the block ends.
+    `begun`: the first octets of the content were asked for. A context manager: the bar is gone when the block ends.
     """
 
     def __init__(self, mail: MailObject) -> None:
-        self.begun = self.finished = False
+        self.begun = False
         self.mail = replace(mail, form=_Watched(mail.form, self))
         self._bar: Bar | None = None
         self._drawn = 0.0
@@ -64,7 +63,6 @@ class Upload:
             if self._bar is not None and (sent == content.size or now - self._drawn >= INTERVAL):
                 self._drawn = now
                 self._bar.show(sent)
-        self.finished = True
 
     def _close(self) -> None:
         bar, self._bar = self._bar, None

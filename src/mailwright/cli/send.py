@@ -297,9 +297,10 @@ def _send(arguments: argparse.Namespace, message: Message, settings: Settings | 
     except OSError as problem:
         # One that nobody explained must not pass for that of a reader who left our output.
         raise RuntimeError("an error of the network was not explained") from problem
-    except KeyboardInterrupt:
-        doubt = "the message may or may not arrive" if upload.finished else "nothing was delivered"
-        complain(f"interrupted; {doubt}.")
+    except KeyboardInterrupt as interrupt:
+        known = interrupt.__cause__  # how far it had come
+        doubtful = isinstance(known, DeliveryError) and known.in_doubt
+        complain(f"interrupted; {'the message may or may not arrive' if doubtful else 'nothing was delivered'}.")
         return INTERRUPTED
     return _report(arguments, receipt)
 

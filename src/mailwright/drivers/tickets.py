@@ -53,7 +53,7 @@ class Tickets:
     def find(self, context: ssl.SSLContext, name: str, now: float) -> Ticket | None:
         """The ticket for the server of that name, if there is one."""
         given = self._given.pop((context, name), None)
-        if given is not None and (taken := given()) is not None:
+        if given is not None and (taken := given()) is not None and not self.closed:
             self._kept[context, name] = taken
         ticket = self._kept.get((context, name))
         return ticket if ticket is not None and now < ticket.until else None

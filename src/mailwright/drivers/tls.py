@@ -189,7 +189,7 @@ class TLSLayer(TLSConnection):
 
     def keep_ticket(self) -> None:
         """Keep the ticket for the next connection. It came with the server's first words: to be done at the end."""
-        tickets, self._tickets = self._tickets, None
+        tickets, self._tickets, self.unsent = self._tickets, None, None
         if tickets is not None and not self.resumed:
             tickets.keep(self._object.context, self._name or "", self._ticket)
 

@@ -45,7 +45,7 @@ async def deliver(
     replaced once, silently, as long as nothing was committed. `diverted` is the server that caught mail was meant
     for (`mailwright.mailer.catching`). `parting`: the connection is not used for another message.
     """
-    session.parting = parting and ledger.before_final is None
+    session.parting = parting and not session.open and ledger.before_final is None
     try:
         stop = on_refusal == "stop"
         reused = await _make_ready(session, probe, mail, stop)
@@ -115,9 +115,6 @@ async def _transactions(session: Session, mail: MailObject, ledger: Ledger, stop
                 phase=phases.MAIL,
                 server=str(session.server),
             )
-        if not session.open:  # the goodbye went with what was to be the last transaction
-            await Close()
-            await open_session(session)
         now, later = waiting[:limit], waiting[limit:]
         await transact(session, mail, now, ledger, stop)
         overflow = tuple(r for r in now if too_many(ledger, r))

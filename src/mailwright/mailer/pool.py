@@ -27,7 +27,7 @@ class Limits:
     """How many connections, and how long each is kept. Times in seconds.
 
     `size` connections at most at a time; one is closed after `idle` without use, at the `age` since it was
-    opened, and after `messages` messages; with the last of them goes QUIT, where that may be
+    opened, and after `messages` messages; with an only one goes QUIT, where that may be
     (`mailwright.smtp.farewell`). One that was idle longer than `probe` is asked with NOOP before it
     is used.
 

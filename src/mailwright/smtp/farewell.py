@@ -1,9 +1,14 @@
-"""The last message of a connection in one go: MAIL, RCPT, BDAT with the content, and QUIT, in one flight.
+"""The only message of a connection in one go: MAIL, RCPT, BDAT with the content, and QUIT, in one flight.
 
 A script that sends one message waits for the server twice less. RFC 2920 §3.1 and RFC 3030 §4.2 allow it to a server
 that offers PIPELINING and CHUNKING, and Exim does the same. The content goes before anybody knows whether its
-recipients are taken; so it is a small one, and nobody asked to stop at a refusal. The 221 to QUIT shows that no reply
-was taken for another, as RSET does where more messages follow (`mailwright.smtp.belt`).
+recipient is taken; so it is a small one, nobody asked to stop at a refusal, and the connection is a new one, on which a
+server does not hang up for having waited too long.
+
+All of it fits into one record of TLS (RFC 8446 §5.1): the server has it whole, or nothing of it. And it is for one
+recipient. So any no, to whatever command, means that the message was not taken, also from a server that says a reply
+too many or too few. A yes is believed when the 221 to QUIT shows that it was counted right, as RSET does where more
+messages follow (`mailwright.smtp.belt`).
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from mailwright.smtp.flight import as_chunk, of_content
 from mailwright.smtp.refusals import content_refused, ended, is_clearly_final, out_of_step, sender_refused
 from mailwright.smtp.session import SERVICE_CLOSING, read_reply
 from mailwright.smtp.wire import command_line
-from mailwright.words.errors import ConnectionLost, ProtocolError, Timeout
+from mailwright.words.errors import ConnectionLost, DeliveryError, ProtocolError, Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,22 +29,20 @@ if TYPE_CHECKING:
     from mailwright.smtp.session import Session
     from mailwright.smtp.transaction import Offer
     from mailwright.words.address import Address
-    from mailwright.words.errors import DeliveryError
     from mailwright.words.reply import Reply
 
-LARGEST = 65536  # octets of a content that may go in vain
-MOST = 90  # recipients; every server takes 100 in a transaction (RFC 5321 §4.5.3.1.8)
+LARGEST = 12_000  # octets of a content; a record of TLS holds 16,384, and two commands have 2,048 at most
 QUIT = command_line("QUIT")
 CLOSING = 221  # RFC 5321 §4.1.1.10: the answer to QUIT, and to nothing else
 
 
-def may_part_with(session: Session, mail: MailObject, recipients: tuple[Address, ...], content: Content) -> bool:
-    """Whether `mail` is the last of its connection and may go before its recipients are known to be taken."""
+def may_part_with(session: Session, mail: MailObject, content: Content) -> bool:
+    """Whether `mail` is the only one of its connection and may go before its recipient is known to be taken."""
     return (
         session.parting
-        and recipients == mail.envelope.recipients
-        and len(recipients) <= MOST
+        and len(mail.envelope.recipients) == 1
         and content.size <= LARGEST
+        and content.lasting
         and not content.binary
         and session.server.protocol == "smtp"
     )
@@ -54,91 +57,95 @@ def content_and_quit(content: Content) -> list[tuple[str, bytes]]:
 async def part_with(session: Session, offer: Offer, ledger: Ledger) -> None:
     """Say all of `offer` at once, and write what became of it into `ledger`; the connection is not used again.
 
-    Raises as `mailwright.smtp.transaction.transact`. From the moment that the content has left, those whom the server
-    did not refuse are in doubt until it has answered the content, and the QUIT behind it.
+    Raises as `mailwright.smtp.transaction.transact`. Once the content has left the message is in doubt, until there is
+    a no, or a yes that is sure.
     """
-    flight = offer.envelope
+    flight, (recipient,) = offer.envelope, offer.recipients
     session.phase = phases.MAIL
+    # Before the first octet: who is interrupted while they leave, from outside, can't know how many have.
+    ledger.handed = True
+    ledger.record_all(offer.recipients, "in doubt")
     try:
         await flight.leave(session)
-    finally:
-        if flight.handed >= flight.size - len(QUIT):
-            ledger.handed = True
-            ledger.record_all(offer.recipients, "in doubt")
+    except Exception:
+        if flight.handed < flight.size - len(QUIT):
+            ledger.handed = False
+            ledger.record_all(offer.recipients, "not tried")
+        raise
     try:
-        await _hear(session, offer, ledger)
+        await _hear(session, offer, recipient, ledger)
     except ProtocolError:
-        ledger.record_all(offer.recipients, "in doubt")  # nobody knows which reply was whose
+        ledger.record_all(offer.recipients, "in doubt")
         session.lock_step = True
         raise
     finally:
         session.open = False
 
 
-async def _hear(session: Session, offer: Offer, ledger: Ledger) -> None:
+async def _hear(session: Session, offer: Offer, recipient: Address, ledger: Ledger) -> None:
     """The replies in their order; each may be the last that comes."""
-    flight, recipients = offer.envelope, offer.recipients
+    flight = offer.envelope
     sender = await flight.next(session, phases.MAIL)
-    if sender.code == SERVICE_CLOSING:
-        raise _closing(session, sender, ledger)
-    earlier = [sender]
-    for recipient in recipients:
-        reply = await flight.next(session, phases.RCPT)
-        if reply.code == SERVICE_CLOSING:
-            raise _closing(session, reply, ledger)
-        earlier.append(reply)
-        if sender.ok and not reply.ok:
-            ledger.record_rcpt(recipient, reply)
     if not sender.ok:
-        ledger.record_all(recipients, "not tried")
-    willing = ledger.with_fate("in doubt")
-    try:
-        final = await _last_word(session, flight, earlier, bool(willing))
-    except (ConnectionLost, Timeout):
-        if willing:
-            raise
-    if not sender.ok:
+        ledger.record_all(offer.recipients, "not tried")
+        if sender.code != SERVICE_CLOSING:
+            await _hear_out(session, flight, phases.RCPT, phases.FINAL)
         raise sender_refused(session, offer.mail.envelope.reverse_path, sender)
-    session.phase = phases.READY
-    if not willing:
+    reply = await flight.next(session, phases.RCPT)
+    if reply.code == SERVICE_CLOSING:
+        ledger.record_all(offer.recipients, "not tried")
+        raise ended(session, reply)
+    if not reply.ok:
+        ledger.record_rcpt(recipient, reply)
+        await _hear_out(session, flight, phases.FINAL)
+        session.phase = phases.READY
         return
-    ledger.reply = final
-    for recipient in willing:
-        ledger.record(recipient, final)
+    ledger.reply = final = await flight.next(session, phases.FINAL, session.server.timeouts.final)
+    if final.ok:
+        await _confirm(session, flight, (sender, reply), final)
+    ledger.record(recipient, final)
     if not final.ok:
+        await _hear_out(session, flight)
         session.phase = phases.FINAL
         raise content_refused(session, final)
+    session.phase = phases.READY
 
 
-def _closing(session: Session, reply: Reply, ledger: Ledger) -> DeliveryError:
-    """The error for a 421 in place of an answer to the envelope: whatever else was said, nobody gets anything."""
-    ledger.record_all(ledger.with_fate("in doubt"), "not tried")
-    return ended(session, reply)
+async def _hear_out(session: Session, flight: Flight, *expected: str) -> None:
+    """Hear what else is said, after a no; nothing depends on it, unless it is a yes."""
+    try:
+        for phase in (*expected, phases.QUIT):
+            reply = await flight.next(session, phase, session.server.timeouts.quit)
+            if reply.code == CLOSING:
+                return
+            if reply.ok and phase != phases.QUIT:
+                raise out_of_step(session, reply, in_doubt=True)
+    except ProtocolError:
+        raise
+    except DeliveryError:
+        session.transcript.note("*", "the server did not wait for the goodbye")
 
 
-async def _last_word(session: Session, flight: Flight, earlier: list[Reply], wanted: bool) -> Reply:
-    """The answer to the content, as the answer to QUIT confirms it; a yes to it must be `wanted`. A server that hangs
-    up instead, or that says goodbye in words of its own, is believed if its last word was clearly final.
+async def _confirm(session: Session, flight: Flight, earlier: tuple[Reply, ...], final: Reply) -> None:
+    """See to it that `final` is the answer to the content and to nothing else: QUIT is answered behind it. A server
+    that hangs up instead, or says goodbye in words of its own, is believed if its last word was clearly final.
     """
-    final = await flight.next(session, phases.FINAL, session.server.timeouts.final)
-    if final.code == CLOSING or (final.ok and not wanted):
+    if final.code == CLOSING:
         raise out_of_step(session, final, in_doubt=True)
-    if final.code == SERVICE_CLOSING:
-        return final
     try:
         goodbye = await flight.next(session, phases.QUIT, session.server.timeouts.quit)
     except (ConnectionLost, Timeout):
         goodbye = None
     if goodbye is not None and goodbye.code == CLOSING:
-        return final
+        return
     session.phase = phases.FINAL
     if goodbye is None or goodbye.code == SERVICE_CLOSING:
         session.transcript.note("*", "the server did not wait for the goodbye")
     elif not goodbye.ok or await _says_more(session):
         raise out_of_step(session, goodbye, in_doubt=True)
-    if not is_clearly_final(final, earlier):
-        raise phases.connection_lost(session)
-    return final
+    if final.enhanced is None or not is_clearly_final(final, earlier):
+        what = f"{session.server} said “{final}” and nothing that shows that it meant the content."
+        raise ConnectionLost(what, phases.DOUBT, phase=phases.FINAL, server=str(session.server), in_doubt=True)
 
 
 async def _says_more(session: Session) -> bool:

@@ -32,12 +32,11 @@ SERVICE_CLOSING = 421  # RFC 5321 §3.8: the server will close the connection
 class Session:
     """One connection to `server` as far as SMTP knows it.
 
-    `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after
-    anything that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the
-    server let in. With `lock_step` nothing is pipelined, whatever the server offers. `parting`: no message follows the
-    next one, so QUIT may go with it. `meanwhile` is a step for the time
-    in which the server makes up its next reply: it says nothing, and never fails. `offer` is that of the next
-    transaction, where it was made beforehand.
+    `phase` is where the talk stands (`mailwright.smtp.phases`). `open` is false before the greeting and after anything
+    that makes the connection unusable. `secured` holds the TLS facts, `login` the user whom the server let in. With
+    `lock_step` nothing is pipelined, whatever the server offers. `parting`: one message is to be said and no other, so
+    QUIT may go with it. `meanwhile` is a step for the time in which the server makes up its next reply: it says
+    nothing, and never fails. `offer` is that of the next transaction, where it was made beforehand.
     """
 
     __slots__ = (

@@ -95,7 +95,7 @@ class Offer:
         self.chunking = "CHUNKING" in session.features
         # DATA may travel with the recipients (RFC 2920 §3.1) unless somebody wants to hear of a refusal first.
         self.with_data = together and not stop and not self.chunking
-        self.whole = together and self.chunking and not stop and may_part_with(session, mail, recipients, self.content)
+        self.whole = together and self.chunking and not stop and may_part_with(session, mail, self.content)
         if self.whole:
             self.envelope = Flight(commands, together, content_and_quit(self.content))
         else:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import re
+import threading
 from typing import Any
 
 import pytest
+import trio
 
 from mailwright import AsyncMailer, Mailer, Server, send_async
 from mailwright import send as send_now
@@ -21,6 +25,7 @@ from tests.dialogue import (
     C,
     Chunk,
     Content,
+    Do,
     Drop,
     Played,
     Rest,
@@ -63,35 +68,35 @@ def test_all_goes_at_once(stage: str) -> None:
 
 
 @each_stage
-def test_a_refused_recipient_does_not_stop_the_others(stage: str) -> None:
-    answers = ("250 ok", "550 5.1.1 nobody", "250 ok", "250 2.0.0 queued", "221 bye")
-    played = said(flight(*answers, to=(BOB, EVE)), *BOTH, stage=stage)
-    assert isinstance(played.error, RecipientsRefused)
-    assert played.fates == {"bob@example.org": "refused", "eve@example.org": "accepted"}
-
-
-def test_nobody_is_taken() -> None:
-    played = said(flight("250 ok", "450 4.2.1 later", "503 5.5.1 no recipients", "221 bye"))
+@pytest.mark.parametrize(
+    "rest", [("503 5.5.1 no recipients", "221 bye"), ("503 5.5.1 no recipients",), (), ("221 bye",)]
+)
+def test_the_recipient_is_put_off(rest: tuple[str, ...], stage: str) -> None:
+    played = said(flight("250 ok", "450 4.2.1 later", *rest), stage=stage)
     assert isinstance(played.error, RecipientsRefused) and played.fates == {"bob@example.org": "deferred"}
     assert played.error.temporary and not played.error.in_doubt
 
 
-def test_the_sender_is_refused() -> None:
-    played = said(flight("550 5.7.1 not you", "503 5.5.1 MAIL first", "503 5.5.1 no recipients", "221 bye"))
+@pytest.mark.parametrize(
+    "rest", [("503 5.5.1 MAIL first", "503 5.5.1 no recipients", "221 bye"), ("503 MAIL first",), ()]
+)
+def test_the_sender_is_refused(rest: tuple[str, ...]) -> None:
+    played = said(flight("550 5.7.1 not you", *rest))
     assert isinstance(played.error, SenderRefused) and played.fates == {"bob@example.org": "not tried"}
     assert not played.error.in_doubt and not played.error.temporary
 
 
-def test_the_content_is_refused() -> None:
-    played = said(flight("250 ok", "250 ok", "554 5.7.1 spam", "221 bye"))
+@pytest.mark.parametrize("rest", [("221 bye",), ()])
+def test_the_content_is_refused(rest: tuple[str, ...]) -> None:
+    played = said(flight("250 ok", "250 ok", "554 spam", *rest))
     assert isinstance(played.error, ContentRefused) and played.fates == {"bob@example.org": "refused"}
 
 
-@pytest.mark.parametrize("before", range(4))
+@pytest.mark.parametrize("before", range(3))
 def test_a_421_says_that_nobody_gets_it(before: int) -> None:
-    answers = ["250 ok", "250 ok", "250 ok"][:before]
-    played = said(flight(*answers, "421 4.3.2 going down", to=(BOB, EVE)), *BOTH)
-    fate = "not tried" if before < 3 else "deferred"
+    answers = ["250 ok", "250 ok"][:before]
+    played = said(flight(*answers, "421 4.3.2 going down"))
+    fate = "not tried" if before < 2 else "deferred"
     assert set(played.fates.values()) == {fate} and not played.error.in_doubt and played.error.temporary
 
 
@@ -102,19 +107,17 @@ def test_an_end_before_the_last_word_is_doubt(before: int, stage: str) -> None:
     assert played.fates == {"bob@example.org": "in doubt"} and played.error.in_doubt and not played.error.temporary
 
 
-def test_whom_the_server_refused_before_it_left_is_in_no_doubt() -> None:
-    played = said(flight("250 ok", "550 5.1.1 nobody", "250 ok", to=(BOB, EVE)), *BOTH)
-    assert played.fates == {"bob@example.org": "refused", "eve@example.org": "in doubt"}
-    refused = said(flight("250 ok", "550 5.1.1 nobody"))
-    assert refused.fates == {"bob@example.org": "refused"} and not refused.error.in_doubt
-
-
 def test_a_server_that_hangs_up_without_a_goodbye_is_believed_if_its_last_word_is_clear() -> None:
     clear = said(flight("250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued"))
     assert clear.fates == {"bob@example.org": "accepted"}
     assert "did not wait for the goodbye" in str(clear.result.transcript)
-    for last in ("250 ok", "250 2.1.5 fine"):
-        unclear = said(flight("250 ok", "250 ok", last))
+    for answers in (
+        ("250 ok", "250 ok", "250 ok"),
+        ("250 2.1.0 ok", "250 2.1.5 ok", "250 2.1.5 fine"),
+        ("250 sender ok", "250 sender ok", "250 rcpt ok"),  # the first was said twice, and the content not answered
+        ("250 sender ok", "250 sender ok", "250 rcpt ok", "421 enough"),
+    ):
+        unclear = said(flight(*answers))
         assert unclear.fates == {"bob@example.org": "in doubt"} and unclear.error.in_doubt
 
 
@@ -128,6 +131,7 @@ def test_a_goodbye_in_other_words_is_one_if_nothing_follows() -> None:
     [
         ("250 2.1.0 ok", "250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued", "221 bye"),
         ("250 2.1.0 ok", "250 2.1.5 ok", "250 2.1.5 ok", "554 5.7.1 spam", "221 bye"),
+        ("250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued", "502 what?"),
         ("250 ok", "250 ok", "221 bye"),
         ("250 ok", "354 go on", "250 ok", "221 bye"),
         ("250 ok", "550 5.1.1 nobody", "250 2.0.0 queued", "221 bye"),
@@ -155,16 +159,17 @@ STEPWISE: list[Any] = [MAIL, BOB, S("250 ok", "250 ok"), Chunk(), S("250 2.0.0 q
 
 
 @pytest.mark.parametrize(
-    "case", ["not the last", "stop", "large", "before_final"],
+    "case", ["not the last", "stop", "large", "two recipients", "before_final"],
 )  # fmt: skip
 def test_otherwise_the_content_waits_for_the_recipients(case: str) -> None:
     """The server answers the envelope and demands that nothing is behind it before it has."""
-    mail = raw_mail(content=RAW + b"x" * 70_000 + b"\r\n" if case == "large" else RAW)
+    to = BOTH if case == "two recipients" else ("bob@example.org",)
+    mail = raw_mail(*to, content=RAW + b"x" * 12_000 + b"\r\n" if case == "large" else RAW)
     waited: list[bytes] = []
 
     class Waiting(Script):
         async def _turn(self, turn: Any, number: int) -> bool:
-            if isinstance(turn, S) and number == 5:
+            if turn is answer:
                 waited.append(self.arrived)
             return await super()._turn(turn, number)
 
@@ -175,7 +180,8 @@ def test_otherwise_the_content_waits_for_the_recipients(case: str) -> None:
 
     time = memory.Time()
     ours, theirs = memory.pair(time)
-    script = Waiting([*hello(*OFFER), *STEPWISE])
+    answer, rcpts = S(*["250 ok"] * (1 + len(to))), [BOB, EVE][: len(to)]
+    script = Waiting([*hello(*OFFER), MAIL, *rcpts, answer, Chunk(), S("250 2.0.0 queued")])
     result, followed = memory.converse(
         (client(Session(Server("127.0.0.1", 2525, "none"), time)), ours), (script.play(), theirs), time=time
     )
@@ -190,8 +196,6 @@ def test_without_chunking_the_goodbye_waits() -> None:
 
 @pytest.mark.parametrize("kind", ["send", "send_async", "Mailer", "AsyncMailer"])
 def test_who_sends_one_message_over_a_connection_sends_it_at_once(kind: str) -> None:
-    import asyncio
-
     turns = flight("250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued", "221 2.0.0 bye")
     one = Limits(messages=1)
     with following(Script(turns)) as port:
@@ -213,21 +217,49 @@ def test_who_sends_one_message_over_a_connection_sends_it_at_once(kind: str) -> 
     assert receipt.complete
 
 
-def test_a_kept_connection_says_no_goodbye_before_its_last_message() -> None:
-    first = [*STEPWISE[:-1], S("250 2.0.0 queued")]
-    last = flight("250 2.1.0 ok", "250 2.1.5 ok", "250 2.0.0 queued", "221 2.0.0 bye")[3:]
-    with following(Script([*hello(*OFFER), *first, *last])) as port:
+def test_a_kept_connection_says_goodbye_by_itself() -> None:
+    """It may have ended while nobody looked: then the message is in no doubt, and goes over a new one."""
+    turns = [*hello(*OFFER), *STEPWISE, *STEPWISE, C("QUIT"), S("221 2.0.0 bye"), Rest()]
+    with following(Script(turns)) as port:
         with Mailer(f"smtp+plain://127.0.0.1:{port}", limits=Limits(messages=2)) as mailer:
             assert mailer.send(raw_mail()).complete and mailer.send(raw_mail()).complete
 
 
-@pytest.mark.parametrize("full", ["452 4.5.3 too many", "552 too many"])  # 552: RFC 5321 §4.5.3.1.10
-def test_recipients_for_whom_there_was_no_room_get_it_over_another_connection(full: str) -> None:
-    first = flight("250 2.1.0 ok", "250 2.1.5 ok", full, "250 2.0.0 queued", "221 bye", to=(BOB, EVE))
-    second = [*hello(*OFFER), MAIL, EVE, S("250 ok", "250 ok"), Chunk(), S("250 2.0.0 queued"), C("QUIT"), S("221 bye")]
-    with following(Script(first), Script([*second, Rest()])) as port:
-        with Mailer(f"smtp+plain://127.0.0.1:{port}", limits=Limits(messages=1)) as mailer:
-            assert mailer.send(raw_mail(*BOTH)).complete
+@pytest.mark.parametrize("door", ["asyncio", "trio"])
+def test_who_is_stopped_while_it_leaves_is_told_of_the_doubt(door: str) -> None:
+    heard = threading.Event()
+    turns = [*hello(*OFFER), MAIL, BOB, Chunk(), C("QUIT"), Do(heard.set), Rest()]
+
+    async def stopped(url: str) -> Any:
+        async with AsyncMailer(url, limits=Limits(messages=1)) as mailer:
+            if door == "asyncio":
+                task = asyncio.ensure_future(mailer.send(raw_mail()))
+                await asyncio.to_thread(heard.wait, 20)
+                task.cancel()
+                try:
+                    await task
+                except asyncio.CancelledError as cancelled:
+                    return cancelled.__cause__
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+
+                    async def cut() -> None:
+                        await trio.to_thread.run_sync(heard.wait, 20)
+                        scope.cancel()
+
+                    nursery.start_soon(cut)
+                    try:
+                        await mailer.send(raw_mail())
+                    except trio.Cancelled as cancelled:
+                        found.append(cancelled.__cause__)
+                        raise
+        return found[0]
+
+    found: list[Any] = []
+    with following(Script(turns), strict=False) as port:
+        url = f"smtp+plain://127.0.0.1:{port}"
+        cause = asyncio.run(stopped(url)) if door == "asyncio" else trio.run(stopped, url)
+    assert isinstance(cause, ConnectionLost) and cause.in_doubt
 
 
 class Slippery(Moody):
@@ -242,10 +274,17 @@ class Slippery(Moody):
         return 1
 
 
+class Terse(Model):
+    """Knows no enhanced status codes."""
+
+    async def say(self, line: bytes) -> None:
+        await super().say(re.sub(rb"^(\d{3} )\d\.\d\.\d ", rb"\1", line))
+
+
 def round_of(seed: int, sloppy: bool) -> None:
     dice = random.Random(seed)
-    (mail,) = mails(1, dice.choice([1, 1, 3]), dice.choice([1, 30, 300]))
-    model = Model(OFFER, Slippery(seed, sloppy=True) if sloppy else Moody(seed))
+    (mail,) = mails(1, 1, dice.choice([1, 30, 300, 1000]))
+    model = dice.choice([Model, Terse])(OFFER, Slippery(seed, sloppy=True) if sloppy else Moody(seed))
     model.whim.rate = dice.choice([0.0, 0.05, 0.2])  # type: ignore[attr-defined]
     time = memory.Time()
     ours, theirs = memory.pair(time, dice.choice([0, 0, 1, 7]), dice.choice([64, 5000, 1 << 20]))
@@ -260,7 +299,7 @@ def round_of(seed: int, sloppy: bool) -> None:
             assert had == 1
         elif fate == "in doubt":
             assert had <= 1 and result.in_doubt
-        elif not sloppy:
+        else:
             assert had == 0, f"{fate}, but it was delivered"
 
 

@@ -74,7 +74,7 @@ TIMES = 15  # as many times as fast as the peers the outbox is to be drained
 @dataclass(frozen=True)
 class Measured:
     """The medians of a row's figures over its `runs`, the extremes of its rate, and how busy others kept the machine
-    (processors, in the median).
+    (processors, in the median). `apart` says when, if not together with the other rows.
     """
 
     name: str
@@ -84,6 +84,7 @@ class Measured:
     least: float
     most: float
     others: float
+    apart: str = ""
 
     @classmethod
     def of(cls, row: Row, count: int, runs: list[tuple[dict[str, float], float]]) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from bench import machine
@@ -93,7 +94,8 @@ def text(measured: list[Measured], facts: dict[str, str], left_out: dict[str, st
     parts.append(
         "## The machine\n\n| | |\n|---|---|\n" + "".join(f"| {name} | {what} |\n" for name, what in facts.items())
     )
-    parts.append(f"Taken on {state['date']}, load {state['before']} before and {state['after']} after.\n")
+    parts.append(f"Taken on {taken(state)}.\n")
+    parts += [f"`{one.name}` in a run of its own: {one.apart}.\n" for one in measured if one.apart]
     parts += [f"Left out: {name}: {reason}.\n" for name, reason in left_out.items()]
     hosts = FOLDER / "outbox-hosts.md"
     if hosts.exists():
@@ -101,13 +103,22 @@ def text(measured: list[Measured], facts: dict[str, str], left_out: dict[str, st
     return "\n".join(parts)
 
 
+def taken(state: dict[str, str]) -> str:
+    """When, and how busy the machine was."""
+    return f"{state['date']}, load {state['before']} before and {state['after']} after"
+
+
 def save(measured: list[Measured], left_out: dict[str, str], state: dict[str, str], folder: Path = FOLDER) -> None:
     """Keep the figures, in place of older ones of the same rows, and write the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    older = json.loads((folder / RESULTS).read_text("utf-8"))["rows"] if (folder / RESULTS).exists() else []
-    rows = {one["name"]: one for one in [*older, *(one.to_json() for one in measured)]}
-    ordered = [rows[row.name] for row in ROWS if row.name in rows]
-    kept = {"machine": facts(), "state": state, "left_out": left_out, "rows": ordered}
+    older = json.loads((folder / RESULTS).read_text("utf-8")) if (folder / RESULTS).exists() else {"rows": []}
+    rows = {one["name"]: one for one in older["rows"]}
+    kept = {"machine": facts(), "state": state, "left_out": left_out}
+    if len(measured) + len(left_out) < len(ROWS) and "state" in older:
+        measured = [replace(one, apart=taken(state)) for one in measured]
+        kept = {name: older[name] for name in kept}
+    rows |= {one.name: one.to_json() for one in measured}
+    kept["rows"] = [rows[row.name] for row in ROWS if row.name in rows]
     (folder / RESULTS).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
     write(folder)
 

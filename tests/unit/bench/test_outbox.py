@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_the_page_is_written_out_of_what_was_kept(tmp_path: Path) -> None:
     assert "≥ 2,500/s | reached" in text and len(json.loads((tmp_path / page.RESULTS).read_text())["rows"]) == len(
         measured
     )
+
+
+def test_rows_that_are_measured_apart_take_their_place_and_say_so(tmp_path: Path) -> None:
+    whole = [Measured(row.name, 10, 5, FIGURES, 1.0, 2.0, 0.0) for row in ROWS]
+    page.save(whole, {}, {"date": "2026-01-01", "before": "0", "after": "0", "sync": "200"}, tmp_path)
+    again = replace(whole[2], count=77)
+    page.save([again], {}, {"date": "2026-02-02", "before": "1", "after": "2", "sync": "300"}, tmp_path)
+    text = (tmp_path / page.PAGE).read_text("utf-8")
+    assert "Taken on 2026-01-01, load 0 before" in text and "200 µs" in text
+    assert f"`{again.name}` in a run of its own: 2026-02-02, load 1 before and 2 after." in text
+    rows = json.loads((tmp_path / page.RESULTS).read_text())["rows"]
+    assert [one["name"] for one in rows] == [row.name for row in ROWS] and rows[2]["count"] == 77
 
 
 def test_what_is_missing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,7 @@ def test_a_worker_that_sleeps_gets_it_and_sends_nothing_while_it_is_paused(outbo
             await asyncio.to_thread(put, outbox, f"bob{number}@example.net")
             await _until(lambda number=number: len(post_office.messages) == number + 1)
             await asyncio.sleep(0.1)  # it sleeps again
+        await asyncio.sleep(1)  # also on a slow machine: a look that began before the pause may end behind it
         await asyncio.to_thread(outbox.pause)
         await asyncio.to_thread(put, outbox, "late@example.net")
         await asyncio.sleep(0.5)

@@ -161,6 +161,15 @@ class Outgoing:
             self._file = self._file.took(count)
         self.handed += count
 
+    def at_last(self) -> bool:
+        """Whether what is on its way is the last of it. For who was stopped from outside: it takes the next chunk."""
+        if self.pieces == 0 or self._file is not None:
+            return False
+        try:
+            return self._ended or next(self._chunks, None) is None
+        except Exception:
+            return False  # it could never have been whole
+
     @property
     def done(self) -> bool:
         """True when the last octet was handed over."""

@@ -194,13 +194,22 @@ async def _send_content(
     if ledger.before_final is not None:
         pieces = await _up_to_the_last(session, pieces, willing, ledger)
     outgoing = Outgoing(pieces)
-    while not outgoing.done:
-        arrived = await exchange(session, outgoing, session.server.timeouts.block)
-        if not arrived:
-            continue
-        session.replies.feed(arrived)
-        if not outgoing.done:
-            await _interrupted(session, outgoing, willing, ledger)
+    try:
+        while not outgoing.done:
+            arrived = await exchange(session, outgoing, session.server.timeouts.block)
+            if not arrived:
+                continue
+            session.replies.feed(arrived)
+            if not outgoing.done:
+                await _interrupted(session, outgoing, willing, ledger)
+    except Exception:
+        raise
+    except BaseException:
+        # Stopped from outside, maybe after the system took the last octets and before we had counted them.
+        if outgoing.at_last():
+            ledger.handed = True
+            ledger.record_all(willing, "in doubt")
+        raise
     # From here until the final reply nobody but the server knows (RFC 1047).
     ledger.handed = True
     ledger.record_all(willing, "in doubt")

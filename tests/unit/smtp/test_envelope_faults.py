@@ -14,11 +14,14 @@ from mailwright.drivers import memory
 from mailwright.mailer.delivering import deliver
 from mailwright.mailer.outgoing import outgoing_mail
 from mailwright.options import DSN
+from mailwright.smtp.features import features_of
 from mailwright.smtp.ledger import Ledger
 from mailwright.smtp.session import Session
-from mailwright.steps import Read, Write
+from mailwright.smtp.transaction import transact
+from mailwright.steps import Exchange, Read, Write
 from mailwright.words.errors import ContentRefused, RecipientsRefused, Timeout
-from mailwright.words.server import Timeouts
+from mailwright.words.reply import Reply
+from mailwright.words.server import Server, Timeouts
 from tests.dialogue import (
     RAW,
     STAGES,
@@ -262,3 +265,26 @@ def test_f98_a_chunk_is_refused_in_its_middle(stage: str, last: Any) -> None:
 def test_f98_cut_in_the_middle_of_a_chunk(stage: str) -> None:
     played = send([*hello("CHUNKING"), *ENVELOPE, Some(1000), Drop()], stage=stage, mail=raw_mail(content=BIG))
     assert played.error.temporary and not played.error.in_doubt and played.fates == {"bob@example.org": "not tried"}
+
+
+@pytest.mark.parametrize(("offer", "large", "fate"), [
+    ("CHUNKING", False, "in doubt"), ("8BITMIME", False, "not tried"), ("CHUNKING", True, "not tried"),
+])  # fmt: skip
+def test_who_is_stopped_before_the_last_octets_are_counted_is_told_of_the_doubt(
+    offer: str, large: bool, fate: str
+) -> None:
+    """Ctrl-C comes when the system has taken what is on its way, and nobody has noted it: of a last piece it is doubt.
+    The final dot of DATA is a piece of its own.
+    """
+    mail = raw_mail(content=RAW + b"more of it\r\n" * 100_000 if large else RAW)
+    session, ledger = Session(Server("127.0.0.1", 2525, "none")), Ledger(mail.envelope.recipients)
+    session.open, session.features = True, features_of(Reply(250, ("mx.example.org", "PIPELINING", offer)))
+    plan = transact(session, mail, mail.envelope.recipients, ledger, stop=False)
+    envelope = plan.send(None)
+    assert isinstance(envelope, Exchange)
+    envelope.outgoing.took(len(envelope.outgoing.peek() or b""))
+    assert isinstance(plan.send(None), Read)
+    content = plan.send(b"250 ok\r\n250 ok\r\n" + (b"" if offer == "CHUNKING" else b"354 go\r\n"))
+    assert isinstance(content, Exchange) and content.outgoing.peek()
+    plan.close()
+    assert ledger.fates[mail.envelope.recipients[0]][0] == fate and ledger.handed == (fate == "in doubt")

@@ -193,8 +193,13 @@ def test_after_the_connections_were_cut_it_goes_on(postgres: PostgresServer, pos
         assert outbox.stats().counts["queued"] == 4
 
 
+NAMED = re.compile(rb"P.{4}([^\0]+)\0[^\0]*$", re.DOTALL)  # a statement that is given a name, and its text up to here
+
+
 class Cutter:
-    """A way to the server that is cut once: after `mark` was passed on, and the server has answered."""
+    """A way to the server that is cut once: after a statement with `mark` was passed on to be performed, by its text or
+    by the name under which it was prepared, and the server has answered.
+    """
 
     def changed(self, octets: bytes) -> bytes:
         """What the server said, as it is passed on."""
@@ -223,10 +228,20 @@ class Cutter:
                 thread.start()
                 self._threads.append(thread)
 
+    def _is_marked(self, octets: bytes, names: set[bytes]) -> bool:
+        """Whether the statement is performed; a name that it gets for later is noted."""
+        before, mark, _ = octets.partition(self._mark)
+        if not mark:
+            return any(b"\0%b\0" % name in octets for name in names)
+        if (named := NAMED.search(before)) is not None:
+            names.add(named[1])
+        return named is None
+
     def _pass(self, origin: socket.socket, target: socket.socket, silent: threading.Event, forth: bool) -> None:
+        names: set[bytes] = set()
         try:
             while octets := origin.recv(1 << 16):
-                if forth and not self.cuts and self._mark in octets:
+                if forth and self._is_marked(octets, names) and not self.cuts:
                     self.cuts += 1
                     silent.set()
                 if not forth and silent.is_set():

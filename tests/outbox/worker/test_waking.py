@@ -186,7 +186,7 @@ def test_rows_of_a_claim_whose_answer_was_lost_are_taken_up_at_once(
             cutter.cuts = 0  # from now on
             for number in range(40):
                 await asyncio.to_thread(put, outbox, f"bob{number}@example.net")
-                if not cutter.cuts:  # it was not asleep: the next one finds it so
+                if not cutter.cuts:  # it was not asleep, or looked before it was rung for: the next one finds it so
                     await _until(lambda number=number: cutter.cuts or len(post_office.messages) == number + 1)
                     await asyncio.sleep(0.1)
             await _until(lambda: len(post_office.messages) == 40)

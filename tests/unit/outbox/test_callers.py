@@ -216,9 +216,9 @@ def printed():
     print(*[new_id()[8:].hex() for _ in range(300)], flush=True)  # behind the time
 printed()
 child = os.fork()
-printed()
 if child:
-    os.waitpid(child, 0)
+    os.waitpid(child, 0)  # so that neither prints into the other's line
+printed()
 """
 
 

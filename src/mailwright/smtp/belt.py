@@ -196,8 +196,11 @@ class Belt:
             load = under_way[0] if under_way else None
             if self._parting is not None:
                 raise out_of_step(self.session, self._parting)
-            if load is None or handed <= load.begin or replies[at].code == SERVICE_CLOSING:
-                raise self._unasked(replies[at])
+            if replies[at].code == SERVICE_CLOSING:
+                self.hear_no_more(replies[at + 1 :])
+                raise ended(self.session, replies[at])
+            if load is None or handed <= load.begin:
+                raise out_of_step(self.session, replies[at])
             self._answer(load, replies[at])
             at += 1
 
@@ -228,11 +231,19 @@ class Belt:
             self._confirmed = replies[begin:at]
         return at
 
-    def _unasked(self, reply: Reply) -> DeliveryError:
-        if reply.code == SERVICE_CLOSING:
-            self.session.open = False
-            return ended(self.session, reply)
-        return out_of_step(self.session, reply)
+    def hear_no_more(self, replies: Iterable[Reply]) -> None:
+        """These came behind a 421, after which the server does no more (RFC 5321 §3.8). Raises `ProtocolError` if it
+        does: then it may have taken what was on its way.
+        """
+        self.session.open = False
+        for reply in replies:
+            if reply.code != SERVICE_CLOSING:
+                raise out_of_step(self.session, reply, in_doubt=self.doubtful)
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the server has the whole of a message that it did not answer."""
+        return any(self.handed >= load.end for load in self.under_way)
 
     def _answer(self, load: Load, reply: Reply) -> None:
         if self._words is None:

@@ -15,11 +15,11 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.belt import RSET
 from mailwright.smtp.flight import exchange
-from mailwright.smtp.session import receive
+from mailwright.smtp.session import SERVICE_CLOSING, receive
 from mailwright.smtp.transaction import transact
 from mailwright.smtp.wire import escape_dots, refuse_bare_line_ends, sound_chunks
 from mailwright.steps import Clock
-from mailwright.words.errors import MailError, MessageError
+from mailwright.words.errors import ConnectionLost, MailError, MessageError, Refused, Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,14 +40,33 @@ async def convey(belt: Belt) -> None:
     more; `Belt.leftovers` then has the rest.
     """
     features = belt.session.features
-    if "PIPELINING" not in features:
-        await _in_lock_step(belt)
-    elif belt.chunks:
-        await _by_chunks(belt)
-    else:
-        await _by_data(belt)
+    try:
+        if "PIPELINING" not in features:
+            await _in_lock_step(belt)
+        elif belt.chunks:
+            await _by_chunks(belt)
+        else:
+            await _by_data(belt)
+    except Refused as error:
+        if belt.doubtful and error.reply is not None and error.reply.code == SERVICE_CLOSING:
+            await _hear_out(belt)
+        raise
     if belt.session.open:
         belt.pause()
+
+
+async def _hear_out(belt: Belt) -> None:
+    """See whether a server that said 421 hangs up, or says nothing more for a while. Raises `ProtocolError` if it goes
+    on: some put off a single recipient so, and take the message for the others.
+    """
+    session, seconds = belt.session, belt.session.server.timeouts.quit
+    until = await Clock() + seconds
+    try:
+        while True:
+            session.replies.feed(await receive(session, until - await Clock(), seconds))
+            belt.hear_no_more(session.replies.take())
+    except (ConnectionLost, Timeout):
+        session.transcript.note("*", "the server hung up behind its 421, or was silent")
 
 
 async def _by_chunks(belt: Belt) -> None:

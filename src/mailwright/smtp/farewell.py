@@ -88,12 +88,13 @@ async def _hear(session: Session, offer: Offer, recipient: Address, ledger: Ledg
     sender = await flight.next(session, phases.MAIL)
     if not sender.ok:
         ledger.record_all(offer.recipients, "not tried")
-        if sender.code != SERVICE_CLOSING:
-            await _hear_out(session, flight, phases.RCPT, phases.FINAL)
+        await _hear_out(session, flight, phases.RCPT, phases.FINAL)
         raise sender_refused(session, offer.mail.envelope.reverse_path, sender)
     reply = await flight.next(session, phases.RCPT)
     if reply.code == SERVICE_CLOSING:
         ledger.record_all(offer.recipients, "not tried")
+        await _hear_out(session, flight, phases.FINAL)
+        session.phase = phases.RCPT
         raise ended(session, reply)
     if not reply.ok:
         ledger.record_rcpt(recipient, reply)

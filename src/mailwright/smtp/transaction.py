@@ -14,6 +14,7 @@ from mailwright.smtp.wire import escape_dots
 from mailwright.steps import Ask, Outgoing
 from mailwright.words.errors import (
     DeliveryError,
+    MailError,
     MessageError,
 )
 from mailwright.words.reply import Reply
@@ -220,7 +221,8 @@ async def _up_to_the_last(
     session: Session, pieces: Iterable[bytes | FilePiece], willing: tuple[Address, ...], ledger: Ledger
 ) -> list[bytes | FilePiece]:
     """Send all pieces but the last, and ask whether that may follow: with it the server has the message. Gives it. What
-    the question raises ends the connection, which takes everything back (RFC 5321 §4.1.1.10).
+    the question raises ends the connection, which takes everything back (RFC 5321 §4.1.1.10); but not from whom has it
+    by an earlier transaction.
     """
     last: list[bytes | FilePiece] = []
     outgoing = Outgoing(_but_last(pieces, last))
@@ -232,8 +234,10 @@ async def _up_to_the_last(
     assert ledger.before_final is not None
     try:
         await Ask(ledger.before_final)
-    except BaseException:
+    except BaseException as problem:
         session.open = False
+        if isinstance(problem, Exception) and ledger.with_fate("accepted"):
+            raise _half_done(session, problem) from problem
         raise
     return last
 
@@ -291,10 +295,11 @@ def _tell_fates(error: DeliveryError, ledger: Ledger) -> None:
         error.advice = phases.SOME_HAVE_IT
 
 
-def _half_done(session: Session, problem: MessageError) -> DeliveryError:
-    """The error for content that vanished when an earlier transaction had delivered it to some: a `MessageError` would
-    say that nothing left.
+def _half_done(session: Session, problem: Exception) -> DeliveryError:
+    """The error for content that vanished, or must not leave, when an earlier transaction had delivered it to some: the
+    problem alone would say that nothing left.
     """
-    what = f"The message was not sent to all of its recipients: {problem.what}"
+    said = problem.what if isinstance(problem, MailError) else f"{type(problem).__name__}: {problem}"
+    what = f"The message was not sent to all of its recipients: {said}"
     where = str(session.server)
     return DeliveryError(what, phases.SOME_HAVE_IT, phase=session.phase, server=where, temporary=False)

@@ -262,6 +262,13 @@ class Moody(Whim):
         return 15.0 if self.dice.random() < 0.02 else 0.0
 
 
+class Stubborn(Moody):
+    """Says 421 to a single command, and goes on (against RFC 5321 §3.8): who is left of the recipients gets the message."""
+
+    def refusal(self) -> bytes | None:
+        return b"421 4.7.0 slow down" if self.dice.random() < self.rate else super().refusal()
+
+
 def play(feed: Feed, model: Model, window: Window, seed: int = 0, visits: int = 50) -> None:
     """Send all that the feed has, over as many connections as it takes."""
     fate = random.Random(seed)
@@ -378,10 +385,11 @@ def test_a_small_window_never_grows(most: int) -> None:
     assert set(sizes(window, "y" * 100)) == {most}
 
 
-def round_of(seed: int, sloppy: bool = False) -> None:
+def round_of(seed: int, sloppy: bool = False, stubborn: bool = False) -> None:
     dice = random.Random(seed)
     given = mails(dice.choice([1, 5, 40]), dice.choice([1, 1, 3]), dice.choice([1, 30, 3000]))
-    feed, model = Feed(given), Model(dice.choice(OFFERS[:2] if sloppy else OFFERS), Moody(seed, sloppy))
+    whim = Stubborn(seed) if stubborn else Moody(seed, sloppy)
+    feed, model = Feed(given), Model(dice.choice(OFFERS[:2] if sloppy else OFFERS), whim)
     play(feed, model, Window(dice.choice([1, 4, 64])), seed)
     assert len(feed.settled) + len(feed.waiting) == len(given)
     check(feed, model, given, strict=not sloppy)
@@ -405,15 +413,24 @@ def test_a_reply_too_many_or_too_few_shifts_nobodys_fate(block: int) -> None:
             raise AssertionError(f"seed {seed}") from problem
 
 
+@pytest.mark.parametrize("block", range(2))
+def test_a_421_that_is_none_makes_no_message_untried_that_somebody_has(block: int) -> None:
+    for seed in range(block * 50, block * 50 + 50):
+        try:
+            round_of(seed, stubborn=True)
+        except BaseException as problem:
+            raise AssertionError(f"seed {seed}") from problem
+
+
 def test_a_server_that_says_nothing_to_the_first_command_is_out_of_step_with_all() -> None:
     round_of(3216, sloppy=True)  # its answer to each command was taken for that to the one before, RSET too
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("sloppy", [False, True])
-def test_every_account_is_true_for_long(sloppy: bool) -> None:
+@pytest.mark.parametrize("server", ["moody", "sloppy", "stubborn"])
+def test_every_account_is_true_for_long(server: str) -> None:
     for seed in range(1000, 11000):
         try:
-            round_of(seed, sloppy)
+            round_of(seed, server == "sloppy", server == "stubborn")
         except BaseException as problem:
             raise AssertionError(f"seed {seed}") from problem

@@ -100,6 +100,14 @@ def test_a_421_says_that_nobody_gets_it(before: int) -> None:
     assert set(played.fates.values()) == {fate} and not played.error.in_doubt and played.error.temporary
 
 
+@pytest.mark.parametrize("before", range(2))
+def test_a_421_behind_which_the_content_is_taken_is_doubt(before: int) -> None:
+    answers = ["250 ok", "250 ok"]
+    answers[before] = "421 4.7.0 slow down"
+    played = said(flight(*answers, "250 2.0.0 queued", "221 bye"))
+    assert set(played.fates.values()) == {"in doubt"} and played.error.in_doubt
+
+
 @each_stage
 @pytest.mark.parametrize("before", range(3))
 def test_an_end_before_the_last_word_is_doubt(before: int, stage: str) -> None:

@@ -107,7 +107,7 @@ REASONS = {
     "outbox.asking": ("asyncio", "an undo goes on although the task that needs it is cancelled"),
     "outbox.work.accounts": ("asyncio socket", "looks now and then which accounts have mail; names this host"),
     "outbox.work.ending": ("asyncio", "waits for what is under way, as long as there is patience"),
-    "outbox.work.reporting": ("asyncio time", "a sign of life now and then"),
+    "outbox.work.reporting": ("asyncio", "a sign of life now and then"),
     "outbox.rounds": ("asyncio", "tasks that share a commit"),
     "outbox.grouping": ("_thread os time", "threads that share a commit; notices a fork"),
     "outbox.ids": ("os time", "ids are UUIDs of version 7"),

@@ -9,13 +9,16 @@ import pytest
 from mailwright.outbox.asking import Query
 from mailwright.outbox.rows import NEVER
 from mailwright.outbox.states import CANCELLED, DEFERRED, EXPIRED, FAILED, HELD, QUEUED, SENT
+from mailwright.outbox.work.limiting import Rate, known_destinations, reserve, stop_until, take_slots
 from mailwright.outbox.work.mending import (
     end_out_of_lanes,
     end_out_of_time,
+    end_too_far_ahead,
     make_due,
     out_of_lanes,
     out_of_time,
     overlong,
+    too_far_ahead,
 )
 from tests.outbox.conformance.trays import ENDED, LEASE, RIVAL, WORKER, BlockingTray, Tray, letter
 
@@ -282,6 +285,36 @@ def test_after_the_clock_was_set_back_nothing_waits_too_long(tray: Tray) -> None
     assert tray.write(lambda: make_due(store, seen)) == 2
     assert {row.id.hex() for row in tray.claim()} == {leased.replace("-", ""), deferred.replace("-", "")}
     assert tray.query("SELECT due_at FROM mw_delivery WHERE phase = 4") == [(NEVER,)]
+
+
+def test_after_the_clock_was_set_back_nothing_is_stopped_too_long(tray: Tray) -> None:
+    store = tray.outbox.store
+    for domain, span in (("", 5000.0), ("example.net", 50_000.0)):
+        tray.write(lambda domain=domain, span=span: stop_until(store, "default", domain, span, "busy"))
+    for name, lease in (("fresh", 500.0), ("stale", 50_000.0)):
+        assert tray.write(lambda name=name, lease=lease: take_slots(store, RIVAL, name, 1, 1, lease)) == 1
+    tray.query("INSERT INTO mw_limit (name, spent_until) SELECT 'rate', {now} + 50000000")
+    assert tray.read(lambda: too_far_ahead(store, "default", 600.0, 7200.0))
+    tray.write(lambda: end_too_far_ahead(store, "default", 600.0, 7200.0))
+    assert not tray.read(lambda: too_far_ahead(store, "default", 600.0, 7200.0))
+    assert [one.domain for one in tray.read(lambda: known_destinations(store, "default"))] == [""]
+    slots = [tray.write(lambda name=name: take_slots(store, WORKER, name, 1, 1, LEASE)) for name in ("fresh", "stale")]
+    assert slots == [0, 1]
+    grant = tray.write(lambda: reserve(store, "rate", Rate(1, 60.0), 1))
+    assert (grant.tokens, round(grant.wait)) == (0, 60)
+    grant = tray.write(lambda: reserve(store, "rate", Rate(1, 60.0), 1))
+    assert (grant.tokens, round(grant.wait)) == (0, 60), "it was written down, and time goes on from there"
+    assert tray.query("SELECT 1 AS one FROM mw_limit WHERE spent_until <= {now} + 60000") == [(1,)]
+
+
+def test_a_first_try_that_is_still_to_come_is_now(tray: Tray) -> None:
+    tray.put()
+    tray.settle(tray.claim(), DEFERRED)
+    tray.query("UPDATE mw_delivery SET first_tried = {now} + 50000000")
+    tray.settle(tray.claim(), QUEUED, counts=False)
+    assert tray.query("SELECT 1 AS one FROM mw_delivery WHERE first_tried > {now} + 40000000") == [(1,)]
+    tray.settle(tray.claim(), DEFERRED)
+    assert tray.query("SELECT 1 AS one FROM mw_delivery WHERE first_tried <= {now}") == [(1,)]
 
 
 def test_a_row_that_cannot_be_read_is_set_aside_and_the_others_are_claimed(tray: Tray) -> None:

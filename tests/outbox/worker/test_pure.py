@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailwright.outbox.rows import BULK, NORMAL, URGENT, Destination
+from mailwright.outbox.rows import BULK, NORMAL, URGENT, Claimed, Destination
+from mailwright.outbox.states import LEASED
 from mailwright.outbox.work import blaming
 from mailwright.outbox.work.blaming import blame
 from mailwright.outbox.work.judging import Trouble
-from mailwright.outbox.work.limiting import Limit, Rate, of_quota, spent
+from mailwright.outbox.work.limiting import Grant, Limit, Rate, of_quota, spent
 from mailwright.outbox.work.pace import LONGEST, MOST, SHORTEST, Pace
 from mailwright.outbox.work.retry import DAY, HOUR, MINUTE, RETRIES, Retry, table
 from mailwright.outbox.work.scheduling import Schedule, Turns
@@ -63,7 +64,7 @@ def test_the_documented_table_is_made_from_the_rules() -> None:
     st.integers(1, 400), st.sampled_from([1.0, 60.0, 3600.0]), st.lists(st.tuples(st.integers(0, 4000), st.integers(1, 50)))
 )  # fmt: skip
 def test_no_window_of_a_rate_sees_more_than_its_count(count: int, seconds: float, asks: list[tuple[int, int]]) -> None:
-    rate, now, row = Rate(count, seconds), 1_000_000, 0.0
+    rate, now, row = Rate(count, seconds), 1_800_000_000_000, 0.0
     given_out: list[tuple[int, int]] = []
     for pause, wanted in asks:
         now += int(pause * seconds / 10)
@@ -76,6 +77,28 @@ def test_no_window_of_a_rate_sees_more_than_its_count(count: int, seconds: float
     for begin, _ in given_out:
         window = sum(tokens for at, tokens in given_out if begin <= at < begin + seconds * 1000)
         assert window <= count
+
+
+@given(
+    st.integers(1, 100_000),
+    st.sampled_from([1.0, 60.0, 3600.0, DAY]),
+    st.integers(1_700_000_000_000, 1_900_000_000_000),
+)
+def test_a_rate_that_nobody_used_lets_something_through(count: int, seconds: float, now: int) -> None:
+    """Times of this size have no room for small fractions: 14/s would let nothing through for ever."""
+    rate = Rate(count, seconds)
+    grant, row = spent(rate, count, 0.0, now)
+    assert grant.tokens == rate.burst
+    grant, row = spent(rate, 1, row, now)
+    assert not grant.tokens and grant.wait > 0
+    assert spent(rate, 1, row, now + int(grant.wait * 1000) + 1)[0].tokens == 1
+
+
+def test_a_rate_whose_row_was_written_before_the_clock_was_set_back_goes_on() -> None:
+    rate, now = Rate(6, 6.0), 1_800_000_000_000
+    grant, row = spent(rate, 1, now + 86400_000.0, now)
+    assert grant == Grant(0, 1.0)
+    assert spent(rate, 1, row, now + 1000)[0].tokens == 1
 
 
 @pytest.mark.parametrize(("text", "count", "seconds"), [("14/s", 14, 1), ("100 / min", 100, 60), ("500/day", 500, DAY)])
@@ -112,16 +135,32 @@ def test_a_pace_grows_with_success_and_stops_after_several_in_a_row() -> None:
     assert pace.free(0, 0) == 32
     pace.good(0, 100)
     assert pace.free(0, 0) == 132
-    assert (pace.bad(0), pace.bad(0)) == (0.0, 0.0)
+    bob, kim, liz = row("bob", 0), row("kim", 0), row("liz", 0)
+    assert (pace.bad(0, bob), pace.bad(0, kim)) == (0.0, 0.0)
     pace.good(0)
-    assert (pace.bad(0), pace.bad(0)) == (0.0, 0.0), "a yes between them begins the count anew"
-    assert pace.bad(0) == SHORTEST
+    assert (pace.bad(0, bob), pace.bad(0, kim)) == (0.0, 0.0), "a yes between them begins the count anew"
+    assert {pace.bad(0, kim) for _ in range(99)} == {0.0}, "it is the same message again"
+    assert pace.bad(0, liz) == SHORTEST
     assert pace.free(1000, 0) == 0
     later = int(SHORTEST * 1000)
     assert pace.free(later, 0) == 1, "one goes first"
     assert pace.free(later, 1) == 0
     pace.good(later)
     assert pace.free(later, 0) > 1
+
+
+def test_many_messages_for_one_who_is_put_off_slow_the_destination_too() -> None:
+    pace = Pace()
+    assert {pace.bad(0, row("bob", number)) for number in range(29)} == {0.0}
+    assert pace.bad(0, row("bob", 29)) == SHORTEST
+
+
+def row(name: str, number: int) -> Claimed:
+    id = f"{name}{number}".encode().rjust(16)
+    return Claimed(
+        id, 0, f"{name}@example.net", "example.net", NORMAL, LEASED, 1, 0, 0, False, False, "ada@example.org", "", 0, b"",
+        b"", 0, None, 0, None, None,
+    )  # fmt: skip
 
 
 def test_a_stop_doubles_as_long_as_nothing_is_taken() -> None:

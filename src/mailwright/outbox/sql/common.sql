@@ -64,10 +64,11 @@ DELETE FROM mw_delivery WHERE message_id = :id AND n = :n
   AND ((claims = :claims AND lease_by = :worker) OR (phase = 4 AND hold = 1 AND claims = :claims + 1));
 
 -- name: put_off
--- Back to the queue, deferred or held: with the reply that did it.
+-- Back to the queue, deferred or held: with the reply that did it. A first try that is still to come, for the clock was
+-- set back, is now.
 UPDATE mw_delivery SET phase = :state, due_at = CASE WHEN :state = 4 THEN {never} ELSE {now} + :delay END,
   lease_by = NULL, deaths = CASE WHEN :counts = 1 THEN 0 ELSE deaths END, attempts = attempts + :counts,
-  first_tried = coalesce(first_tried, CASE WHEN :counts = 1 THEN {now} END),
+  first_tried = CASE WHEN :counts = 1 AND (first_tried IS NULL OR first_tried > {now}) THEN {now} ELSE first_tried END,
   last_code = CASE WHEN :code > 0 OR :text <> '' THEN :code ELSE last_code END,
   last_text = CASE WHEN :text <> '' THEN :text ELSE last_text END
 WHERE message_id = :id AND n = :n AND claims = :claims AND lease_by = :worker;
@@ -149,6 +150,17 @@ WHERE account = :account AND lane = :lane AND dest = :dest AND due_at > {now} AN
     OR (phase = 0 AND EXISTS (SELECT 1 FROM mw_message m
       WHERE m.id = mw_delivery.message_id AND m.created_at > {now} AND mw_delivery.due_at < m.created_at + 5000)))
 LIMIT :most;
+
+-- name: too_far_ahead
+-- The same of stops, and of connections that all workers share.
+SELECT 1 FROM mw_destination WHERE account = :account AND until > {now} + :wait
+UNION ALL SELECT 1 FROM mw_slot WHERE until > {now} + :lease LIMIT 1;
+
+-- name: end_stops
+UPDATE mw_destination SET until = 0 WHERE account = :account AND until > {now} + :wait;
+
+-- name: end_slots
+DELETE FROM mw_slot WHERE until > {now} + :lease;
 
 -- name: make_due
 UPDATE mw_delivery SET due_at = {now} WHERE message_id = :id AND n = :n AND due_at = :due AND phase <> 4;

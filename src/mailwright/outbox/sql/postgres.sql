@@ -166,10 +166,11 @@ SELECT message_id, n, rcpt, account, lane, dest, state, hold, claims, attempts +
   coalesce(first_tried, CASE WHEN counts = 1 THEN {now} END), code, text, {now} FROM x;
 
 -- name: put_off
--- Back to the queue, deferred or held: with the reply that did it.
+-- Back to the queue, deferred or held: with the reply that did it. A first try that is still to come, for the clock was
+-- set back, is now.
 UPDATE mw_delivery d SET phase = r.state, due_at = CASE WHEN r.state = 4 THEN {never} ELSE {now} + r.delay END,
   lease_by = NULL, deaths = CASE WHEN r.counts = 1 THEN 0 ELSE d.deaths END, attempts = d.attempts + r.counts,
-  first_tried = coalesce(d.first_tried, CASE WHEN r.counts = 1 THEN {now} END),
+  first_tried = CASE WHEN r.counts = 1 THEN least(d.first_tried, {now}) ELSE d.first_tried END,
   last_code = CASE WHEN r.code > 0 OR r.text <> '' THEN r.code ELSE d.last_code END,
   last_text = CASE WHEN r.text <> '' THEN r.text ELSE d.last_text END
 FROM unnest(:ids::bytea[], :ns::int[], :claims::int[], :states::int[], :counts::int[], :codes::int[], :texts::text[],

@@ -77,13 +77,13 @@ class Trouble:
 
 @value
 class Verdict:
-    """One result for each row, and the trouble that was seen. `answers` are destinations with a code that counts for or
-    against them: 2yz and 5yz for, 450 to 452 against.
+    """One result for each row, and the trouble that was seen. `answers` are rows with a code that counts for or against
+    their destination: 2yz and 5yz for, 450 to 452 against.
     """
 
     results: tuple[Result, ...]
     troubles: tuple[Trouble, ...] = ()
-    answers: tuple[tuple[str, int], ...] = ()
+    answers: tuple[tuple[Claimed, int], ...] = ()
 
 
 class Judge:
@@ -109,7 +109,7 @@ class Judge:
         fates = {outcome.recipient.spec: outcome for outcome in receipt.outcomes}
         results: list[Result] = []
         troubles: dict[tuple[str, str], Trouble] = {}
-        answers: list[tuple[str, int]] = []
+        answers: list[tuple[Claimed, int]] = []
         for row in rows:
             outcome = fates.get(row.address)
             result, trouble = self._one(row, outcome, error, now)
@@ -117,7 +117,7 @@ class Judge:
             if trouble is not None:
                 troubles.setdefault((trouble.how, trouble.domain), trouble)
             if outcome is not None and outcome.reply is not None and outcome.fate != "not tried":
-                answers.append((row.domain, outcome.reply.code))
+                answers.append((row, outcome.reply.code))
         return Verdict(tuple(results), tuple(troubles.values()), tuple(answers))
 
     def unreached(self, rows: Sequence[Claimed], error: Exception, now: int) -> Verdict:
@@ -153,7 +153,8 @@ class Judge:
         self._took(rows[0].sender)
         if len(rows) == 1:  # nearly always
             row = rows[0]
-            return Verdict((Result(row.id, row.n, row.claims, SENT, code, text, 0.0, True),), (), ((row.domain, code),))
+            result = Result(row.id, row.n, row.claims, SENT, code, text, 0.0, True)
+            return Verdict((result,), (), ((row, code),))
         each: Mapping[str, Outcome] = {one.recipient.spec: one for one in receipt.outcomes}
         own = [each.get(row.address) for row in rows]
         replies = [one.reply if one is not None else None for one in own]
@@ -161,7 +162,7 @@ class Judge:
             Result(row.id, row.n, row.claims, SENT, code, said.text if said is not None else text, 0.0, True)
             for row, said in zip(rows, replies, strict=True)
         ]
-        return Verdict(tuple(results), (), tuple([(row.domain, code) for row in rows]))
+        return Verdict(tuple(results), (), tuple([(row, code) for row in rows]))
 
     def _one(
         self, row: Claimed, outcome: Outcome | None, error: DeliveryError | None, now: int

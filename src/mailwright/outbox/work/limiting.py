@@ -106,12 +106,15 @@ class Grant:
 
 def spent(rate: Rate, wanted: int, spent_until: float, now: int) -> tuple[Grant, float]:
     """What may be taken of a rate whose row says `spent_until`, and what the row says then (ms)."""
-    start = max(spent_until, float(now))
-    free = int((now + rate.burst * rate.every - start) / rate.every + 1e-9)
-    if free < 1:
-        return Grant(0, (start + rate.every - now - rate.burst * rate.every) / 1000), spent_until
+    # Spans, and no sums of times: a time since 1970 has no room for the fractions of a millisecond.
+    bearable = rate.burst * rate.every
+    # Nobody can have spent more ahead than that: what says so was written before the clock was set back.
+    debt = min(max(0.0, spent_until - now), bearable)
+    free = int((bearable - debt) / rate.every + 1e-9)
     tokens = min(wanted, free)
-    return Grant(tokens), start + tokens * rate.every
+    if not tokens:
+        return Grant(0, (debt + rate.every - bearable) / 1000), min(spent_until, now + bearable)
+    return Grant(tokens), now + debt + tokens * rate.every
 
 
 async def reserve(store: Store, name: str, rate: Rate, wanted: int) -> Grant:
@@ -123,9 +126,7 @@ async def reserve(store: Store, name: str, rate: Rate, wanted: int) -> Grant:
     _, seen, now = rows[0]
     most = max(1, int(AHEAD * 1000 / rate.every))
     grant, until = spent(rate, min(wanted, most), seen, now)
-    if not grant.tokens:
-        return grant
-    taken = await Query(store.sql["spend"], {"name": name, "until": until, "seen": seen})
+    taken = until == seen or await Query(store.sql["spend"], {"name": name, "until": until, "seen": seen})
     return grant if taken else Grant(0, 0.01)
 
 

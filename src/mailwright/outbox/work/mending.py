@@ -1,4 +1,5 @@
-"""What a worker puts in order beside its work: rows that nobody would ever claim, or not for a long time.
+"""What a worker puts in order beside its work: rows that nobody would ever claim, or not for a long time, and what
+keeps them from being sent that long.
 
 Looking for them may take long where much is waiting, and so is done without a lock; what is found is written in short
 transactions, each row only if it is still as it was seen.
@@ -29,10 +30,13 @@ NO_TIME = "Unreadable: when it is due is no time."
 
 
 async def mend(desk: Desk, account: str, lease: float, wait: float) -> None:
-    """Make due what has a lease of more than `lease` seconds, or waits more than `wait` for its next try, for the
-    clock was set back; and set aside what has no lane or no time. Raises `OutboxUnavailable`.
+    """Make due what has a lease of more than `lease` seconds, or waits more than `wait` for its next try, and end stops
+    and leases of connections that are as long, for the clock was set back; and set aside what has no lane or no time.
+    Raises `OutboxUnavailable`.
     """
     store = desk.store
+    if await desk.survey(partial(too_far_ahead, store, account, lease, wait)):
+        await desk.write(partial(end_too_far_ahead, store, account, lease, wait))
     if await desk.survey(partial(out_of_lanes, store, account)):
         await desk.write(partial(end_out_of_lanes, store, account))
     for lane in range(len(LANES)):
@@ -63,6 +67,18 @@ async def overlong(store: Store, account: str, lane: int, domain: str, lease: fl
 async def make_due(store: Store, rows: Sequence[Seen]) -> int:
     """Make those of `rows` due that are as they were seen. Gives how many."""
     return await Each(store.sql["make_due"], [{"id": id, "n": n, "due": due} for id, n, due in rows]) if rows else 0
+
+
+async def too_far_ahead(store: Store, account: str, lease: float, wait: float) -> bool:
+    """Whether there are stops, or leases of connections, that end later than any could."""
+    spans = {"lease": int(lease * 1000), "wait": int(wait * 1000)}
+    return bool(await Query(store.sql["too_far_ahead"], {"account": account, **spans}))
+
+
+async def end_too_far_ahead(store: Store, account: str, lease: float, wait: float) -> None:
+    """End them now."""
+    await Query(store.sql["end_stops"], {"account": account, "wait": int(wait * 1000)})
+    await Query(store.sql["end_slots"], {"lease": int(lease * 1000)})
 
 
 async def out_of_lanes(store: Store, account: str) -> bool:

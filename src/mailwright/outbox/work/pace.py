@@ -8,10 +8,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mailwright.outbox.rows import Claimed
     from mailwright.outbox.work.judging import Trouble
 
 FIRST, MOST = 32, 2000  # rows under way
-IN_A_ROW = 3  # of 450, 451 or 452, after which it is the destination's matter and not the recipients'
+# Recipients, or messages, that get 450, 451 or 452 in a row until it is the destination's matter and no longer theirs.
+IN_A_ROW, MANY = 3, 30
 SHORTEST, LONGEST = 30.0, 1800.0  # seconds that a way is left alone, doubled each time
 LEARNED = 60.0  # seconds without a complaint after which a learned pace is raised
 FORGOTTEN = 1000.0  # messages a second: from here on a pace is none
@@ -45,7 +47,7 @@ class Pace:
         self.rate = 0.0
         self.shared = False  # whether `until` stands in the database
         self._paused = False
-        self._bad = 0  # of 450 to 452 in a row
+        self._bad: dict[tuple[bytes, int], str] = {}  # the rows that got 450 to 452, in a row, and for whom they are
         self._span = 0.0  # how long it was left alone last
         self._clean_since = 0
         self._taken = 0
@@ -66,7 +68,9 @@ class Pace:
 
     def good(self, now: int, count: int = 1) -> bool:
         """So many were taken, or refused for good, which is an answer too. True when the learned rate changed."""
-        self._bad, self._span = 0, 0.0
+        self._span = 0.0
+        if self._bad:
+            self._bad = {}
         if self.room < MOST:
             self.room = min(float(MOST), self.room + count)
         self._taken += count
@@ -80,12 +84,14 @@ class Pace:
             return True
         return False
 
-    def bad(self, now: int) -> float:
-        """A 450, 451 or 452. Gives for how many seconds to leave it alone: 0 until several came in a row."""
-        self._bad += 1
-        if self._bad < IN_A_ROW:
+    def bad(self, now: int, row: Claimed) -> float:
+        """A 450, 451 or 452 for this row. Gives for how many seconds to leave it alone: 0 until several rows got one. A
+        mailbox that is full says little of the others, and nothing new when it is tried again.
+        """
+        self._bad[row.id, row.n] = row.address
+        if len(set(self._bad.values())) < IN_A_ROW and len(self._bad) < MANY:
             return 0.0
-        self._bad = 0
+        self._bad = {}
         self.room = max(1.0, self.room / 2)
         return self._stop(now, 0.0)
 
@@ -110,6 +116,10 @@ class Pace:
             self._span = SHORTEST
         self.until = until if self.shared else max(self.until, until)
         self.shared = True
+
+    def set_back(self, now: int) -> None:
+        """The clock was set back to `now`."""
+        self._clean_since, self._taken_since = min(self._clean_since, now), min(self._taken_since, now)
 
     def _slower(self, now: int) -> None:
         seconds = max((now - self._taken_since) / 1000, 1.0)

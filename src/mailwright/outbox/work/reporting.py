@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 
 from mailwright.mailer.preparing import warn_of
 from mailwright.outbox.asking import Query
@@ -27,10 +26,12 @@ AGAIN = 60.0  # seconds until it is said again that whoever listens fails
 
 
 class Report:
-    """Tells events to `tell`, or warns of the worst of them where that is `None`, and counts results."""
+    """Tells events to `tell`, or warns of the worst of them where that is `None`, and counts results. `clock` gives
+    seconds.
+    """
 
-    def __init__(self, tell: Callable[[Event], object] | None) -> None:
-        self._tell = tell
+    def __init__(self, tell: Callable[[Event], object] | None, clock: Callable[[], float]) -> None:
+        self._tell, self._clock = tell, clock
         self._counts: dict[str, int] = {}
         self._complain_at = 0.0
 
@@ -61,14 +62,14 @@ class Report:
 
     async def sum_up(self, desk: Desk, in_hand: Callable[[], int]) -> None:
         """Tell for ever how it goes, in the rhythm that the constants above name."""
-        before, since = self.done(), monotonic()
+        before, since = self.done(), self._clock()
         while True:
             await asyncio.sleep(EVERY)
-            now, span = self.done(), monotonic() - since
+            now, span = self.done(), self._clock() - since
             if now == before and not in_hand() and span < SILENCE:
                 continue
             self.say(_progress(before, now, span, in_hand(), await _oldest(desk)))
-            before, since = now, monotonic()
+            before, since = now, self._clock()
 
     def _count(self, name: str, more: int = 1) -> None:
         self._counts[name] = self._counts.get(name, 0) + more
@@ -78,8 +79,8 @@ class Report:
         try:
             tell(event)
         except Exception as problem:
-            if monotonic() >= self._complain_at:
-                self._complain_at = monotonic() + AGAIN
+            if self._clock() >= self._complain_at:
+                self._complain_at = self._clock() + AGAIN
                 what = f"What was given as tell= to the outbox's worker failed at: {event}"
                 asyncio.get_running_loop().call_exception_handler({"message": what, "exception": problem})
 

@@ -208,6 +208,16 @@ class Schedule:
         """Somebody else wrote to the database: every destination may have something again."""
         self._quiet.clear()
 
+    def set_back(self, now: int) -> None:
+        """The clock was set back to `now`: what is kept as a time may be far ahead. Stops are read anew from where they
+        stand for everybody; purses ask again.
+        """
+        self.stirred()
+        for purse in [one for own in self.purses.values() for one in own]:
+            purse.empty_until = 0
+        for way in (self.whole, *self.ways.values()):
+            way.set_back(now)
+
     def wake(self, now: int) -> int | None:
         """When there may be something to do again without anybody writing: ms, `None` for never."""
         times = [due for due in self._quiet.values() if due > now]
@@ -245,12 +255,13 @@ class Schedule:
         """
         stops: list[tuple[str, float, str, str]] = []
         good: dict[str, int] = {}
-        for domain, code in verdict.answers:
+        for row, code in verdict.answers:
+            domain = row.domain
             if code < 400 or code >= 500:
                 good[domain] = good.get(domain, 0) + 1
-            elif code in (450, 451, 452) and (seconds := self.way(domain).bad(now)):
+            elif code in (450, 451, 452) and (seconds := self.way(domain).bad(now, row)):
                 self._wary.add(domain)
-                stops.append((domain, seconds, f"{code} several times in a row", "slow"))
+                stops.append((domain, seconds, f"{code} for several in a row", "slow"))
         for domain, count in good.items():
             self._good(domain, self.way(domain), now, count)
         if good and not verdict.troubles:

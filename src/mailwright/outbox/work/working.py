@@ -55,23 +55,25 @@ def clock() -> float:
 
 class Worker:
     """Works off an outbox over `desk`. `lease`, `renew` and `grace` are seconds, and so is `longest`, the
-    longest wait for a next try; `tell` takes events, or is `None`.
+    longest wait for a next try; `tell` takes events, or is `None`. `draw` gives numbers from 0 to 1 for jitter.
     """
 
     def __init__(
         self, desk: Desk, *, lease: float, renew: float = RENEW, grace: float, longest: float = 0.0,
-        tell: Callable[[Event], object] | None,
+        tell: Callable[[Event], object] | None, clock: Callable[[], float] = clock,
+        draw: Callable[[], float] = random.random,
     ) -> None:  # fmt: skip
         self.desk, self._grace, self._renewal, self._lease = desk, grace, renew, lease
+        self._clock = clock
         self.id = os.urandom(16)
         self._longest = max(longest, LONGEST_WAIT)
-        self._report = Report(tell)
+        self._report = Report(tell, clock)
         self._say = self._report.say
         desk.trouble = self._database
         self.offices: dict[str, Office] = {}
         self.hands = Hands(desk, self.id, lease, clock, self._written, self._database)
         self.around = Surroundings(
-            desk, self.hands, self.id, lease, clock, self.now, random.random, self._note, self._say, asyncio.Lock()
+            desk, self.hands, self.id, lease, clock, self.now, draw, self._note, self._say, asyncio.Lock()
         )
         self._notes: asyncio.Queue[Note] = asyncio.Queue()
         self._poke = asyncio.Event()
@@ -87,7 +89,7 @@ class Worker:
 
     def now(self) -> int:
         """Milliseconds since 1970 by the database's clock, as far as it is known here."""
-        return int(clock() * 1000 + (self._offset or 0.0))
+        return int(self._clock() * 1000 + (self._offset or 0.0))
 
     def open(self, office: Office) -> None:
         """Work for this account, too."""
@@ -131,14 +133,14 @@ class Worker:
     # Claiming.
 
     async def _claim_until_stopped(self, once: bool) -> None:
-        pause, next_refresh, news, progress = 0.1, 0.0, True, clock()
+        pause, next_refresh, news, progress = 0.1, 0.0, True, self._clock()
         while not self.stopping.is_set():
             bare = once and not self.hands.held  # what is in hand may come back behind the look's back
             if bare:
                 self._stir()
             try:
-                refresh = news or clock() >= next_refresh
-                next_refresh = clock() + LOOK if refresh else next_refresh
+                refresh = news or self._clock() >= next_refresh
+                next_refresh = self._clock() + LOOK if refresh else next_refresh
                 looked = await self._unless_stopped(self._claim(refresh))
                 if looked is None:
                     return
@@ -155,9 +157,9 @@ class Worker:
                 continue
             self._enough = len(self.hands.held) // 2
             if got or self.hands.held:
-                progress = clock()
+                progress = self._clock()
             elif once:
-                if bare and (paused or not self._hope(now, clock() - progress)):
+                if bare and (paused or not self._hope(now, self._clock() - progress)):
                     return
                 await asyncio.sleep(AGAIN)
                 continue
@@ -252,7 +254,7 @@ class Worker:
     async def _look_at_the_clock(self) -> int:
         rows = await self.desk.read(self._ask_the_time)
         now = int(rows[0][0])
-        offset = now - clock() * 1000
+        offset = now - self._clock() * 1000
         jump = 0.0 if self._offset is None else offset - self._offset
         self._offset = offset
         if abs(jump) > JUMP:
@@ -261,9 +263,11 @@ class Worker:
             if jump > 0:
                 await self._renew_now()  # others see our leases end too early
             else:
-                self._repair_at = clock() + 2 * self._renewal  # whoever is alive has renewed his by then
-        if clock() >= self._repair_at:
-            self._repair_at = clock() + HOUR
+                for office in self.offices.values():
+                    office.schedule.set_back(now)
+                self._repair_at = self._clock() + 2 * self._renewal  # whoever is alive has renewed his by then
+        if self._clock() >= self._repair_at:
+            self._repair_at = self._clock() + HOUR
             await self._repair()
             self._stir()
         return now
@@ -334,8 +338,8 @@ class Worker:
         if not is_full(problem):
             self._full_since = 0.0
             return
-        self._full_since = self._full_since or clock()
-        if clock() - self._full_since > NO_ROOM:
+        self._full_since = self._full_since or self._clock()
+        if self._clock() - self._full_since > NO_ROOM:
             what = f"{problem.what} (ENOSPC)"
             self._end(OutboxUnavailable(what, "Make room and start the worker again; nothing is lost."))
 

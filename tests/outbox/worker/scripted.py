@@ -13,7 +13,8 @@ LOST = b"\0"  # likewise, behind a content that was taken
 
 class Scripted:
     """`hook` takes a verb and its line (``HERE`` and nothing for the greeting, ``END`` and the content behind that), and
-    gives an answer or `None` for an ordinary one. It listens at the Unix socket `path`, or at `url`.
+    gives an answer or `None` for an ordinary one; behind a 421 it hangs up. It listens at the Unix socket `path`, or at
+    `url`.
 
     `taken` has the recipients of each message, in the order in which they were taken; `tries` the recipients offered.
     `took` is called with the recipients and the content of each that is taken, before the answer.
@@ -53,6 +54,8 @@ class Scripted:
                 over()
             writer.write(said + b"\r\n")
             await writer.drain()
+            if said[:3] == b"421":
+                raise ConnectionResetError
             return said
 
         def over() -> None:

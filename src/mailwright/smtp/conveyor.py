@@ -15,6 +15,7 @@ from __future__ import annotations
 from mailwright.smtp import phases
 from mailwright.smtp.belt import RSET
 from mailwright.smtp.flight import exchange
+from mailwright.smtp.refusals import out_of_step
 from mailwright.smtp.session import SERVICE_CLOSING, receive
 from mailwright.smtp.transaction import transact
 from mailwright.smtp.wire import escape_dots, refuse_bare_line_ends, sound_chunks
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mailwright.message.content import Content
     from mailwright.message.source import FilePiece
     from mailwright.smtp.belt import Belt, Load
+    from mailwright.words.reply import Reply
 
 RSET_SIZE = len(RSET)
 PIECE = 65536  # octets handed over at once: what a socket's buffer takes
@@ -49,15 +51,15 @@ async def convey(belt: Belt) -> None:
             await _by_data(belt)
     except Refused as error:
         if belt.doubtful and error.reply is not None and error.reply.code == SERVICE_CLOSING:
-            await _hear_out(belt)
+            await _hear_out(belt, error.reply)
         raise
     if belt.session.open:
         belt.pause()
 
 
-async def _hear_out(belt: Belt) -> None:
-    """See whether a server that said 421 hangs up, or says nothing more for a while. Raises `ProtocolError` if it goes
-    on: some put off a single recipient so, and take the message for the others.
+async def _hear_out(belt: Belt, last: Reply) -> None:
+    """See whether a server that said 421 hangs up, as it should. Raises `ProtocolError` if it does not: some put off a
+    single recipient so, and take the message for the others.
     """
     session, seconds = belt.session, belt.session.server.timeouts.quit
     until = await Clock() + seconds
@@ -65,8 +67,10 @@ async def _hear_out(belt: Belt) -> None:
         while True:
             session.replies.feed(await receive(session, until - await Clock(), seconds))
             belt.hear_no_more(session.replies.take())
-    except (ConnectionLost, Timeout):
-        session.transcript.note("*", "the server hung up behind its 421, or was silent")
+    except ConnectionLost:
+        session.transcript.note("*", "the server hung up behind its 421")
+    except Timeout:
+        raise out_of_step(session, last, in_doubt=True) from None
 
 
 async def _by_chunks(belt: Belt) -> None:

@@ -263,10 +263,26 @@ class Moody(Whim):
 
 
 class Stubborn(Moody):
-    """Says 421 to a single command, and goes on (against RFC 5321 §3.8): who is left of the recipients gets the message."""
+    """Says 421 to a single command, and goes on (against RFC 5321 §3.8): who is left of the recipients gets the message.
+
+    It does not hang up then: of whom it says 421 to and hangs up, everybody believes that he got nothing.
+    """
+
+    def begin(self) -> None:
+        super().begin()
+        self.goes_on = False
 
     def refusal(self) -> bytes | None:
-        return b"421 4.7.0 slow down" if self.dice.random() < self.rate else super().refusal()
+        if self.dice.random() < self.rate:
+            self.goes_on = True
+            return b"421 4.7.0 slow down"
+        return super().refusal()
+
+    def leaves(self) -> bool:
+        return super().leaves() and not self.goes_on
+
+    def closing(self) -> bool:
+        return super().closing() and not self.goes_on
 
 
 def play(feed: Feed, model: Model, window: Window, seed: int = 0, visits: int = 50) -> None:

@@ -570,7 +570,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 OPEN = {"queued", "deferred", "leased", "sending"}
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_a_life_ends_as_promised(tmp_path: Path, seed: int, unhurried: None) -> None:
     live(tmp_path, seed)
 

@@ -429,7 +429,7 @@ def test_a_reply_too_many_or_too_few_shifts_nobodys_fate(block: int) -> None:
             raise AssertionError(f"seed {seed}") from problem
 
 
-@pytest.mark.parametrize("block", range(2))
+@pytest.mark.parametrize("block", range(1))
 def test_a_421_that_is_none_makes_no_message_untried_that_somebody_has(block: int) -> None:
     for seed in range(block * 50, block * 50 + 50):
         try:

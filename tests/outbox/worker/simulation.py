@@ -315,10 +315,16 @@ class World:
         return Process(self, script, tuple(retries), **options)
 
     def run(self, story: Coroutine[Any, Any, Any]) -> Any:
-        """What `story` gives, told from the beginning to the end."""
-        loop = _Loop(self)
+        """What `story` gives, told from the beginning to the end. What was raised where nobody waits for it, in the
+        server or in a callback, is raised then.
+        """
+        loop, unheard = _Loop(self), list[dict[str, Any]]()
+        loop.set_exception_handler(lambda _, context: unheard.append(context))
         try:
-            return loop.run_until_complete(story)
+            found = loop.run_until_complete(story)
+            if unheard:
+                raise AssertionError(unheard[0]["message"]) from unheard[0].get("exception")
+            return found
         finally:
             rest = asyncio.all_tasks(loop)
             for task in rest:

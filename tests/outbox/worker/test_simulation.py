@@ -369,7 +369,7 @@ def test_a_worker_frozen_past_its_lease_does_no_harm_when_it_wakes_up(world: Wor
 def test_what_a_killed_worker_had_goes_on_when_its_lease_ends(world: World, at: str, in_doubt: str) -> None:
     killed: list[float] = []
 
-    async def story() -> tuple[Scripted, Process]:
+    async def story() -> Scripted:
         first: Process
 
         async def hook(verb: str, _: bytes) -> bytes | None:
@@ -572,10 +572,10 @@ OPEN = {"queued", "deferred", "leased", "sending"}
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_life_ends_as_promised(tmp_path: Path, seed: int, unhurried: None) -> None:
-    live(tmp_path, seed)
+    check_life(tmp_path, seed)
 
 
-def live(folder: Path, seed: int) -> None:
+def check_life(folder: Path, seed: int) -> None:
     life = Life(folder, seed)
     try:
         life.world.run(life.story())
@@ -591,4 +591,4 @@ def test_many_lives_end_as_promised(tmp_path: Path, unhurried: None) -> None:
     for seed in range(1000, 4000):
         folder = tmp_path / str(seed)
         folder.mkdir()
-        live(folder, seed)
+        check_life(folder, seed)

@@ -411,31 +411,25 @@ def round_of(seed: int, sloppy: bool = False, stubborn: bool = False) -> None:
     check(feed, model, given, strict=not sloppy)
 
 
+def check_rounds(first: int, count: int = 50, **kind: bool) -> None:
+    for seed in range(first, first + count):
+        try:
+            round_of(seed, **kind)
+        except BaseException as problem:
+            raise AssertionError(f"seed {seed}") from problem
+
+
 @pytest.mark.parametrize("block", range(2))
 def test_whatever_the_server_does_every_account_is_true(block: int) -> None:
-    for seed in range(block * 50, block * 50 + 50):
-        try:
-            round_of(seed)
-        except BaseException as problem:
-            raise AssertionError(f"seed {seed}") from problem
+    check_rounds(block * 50)
 
 
-@pytest.mark.parametrize("block", range(1))
-def test_a_reply_too_many_or_too_few_shifts_nobodys_fate(block: int) -> None:
-    for seed in range(block * 50, block * 50 + 50):
-        try:
-            round_of(seed, sloppy=True)
-        except BaseException as problem:
-            raise AssertionError(f"seed {seed}") from problem
+def test_a_reply_too_many_or_too_few_shifts_nobodys_fate() -> None:
+    check_rounds(0, sloppy=True)
 
 
-@pytest.mark.parametrize("block", range(1))
-def test_a_421_that_is_none_makes_no_message_untried_that_somebody_has(block: int) -> None:
-    for seed in range(block * 50, block * 50 + 50):
-        try:
-            round_of(seed, stubborn=True)
-        except BaseException as problem:
-            raise AssertionError(f"seed {seed}") from problem
+def test_a_421_that_is_none_makes_no_message_untried_that_somebody_has() -> None:
+    check_rounds(0, stubborn=True)
 
 
 def test_a_server_that_says_nothing_to_the_first_command_is_out_of_step_with_all() -> None:
@@ -443,10 +437,6 @@ def test_a_server_that_says_nothing_to_the_first_command_is_out_of_step_with_all
 
 
 @pytest.mark.drill
-@pytest.mark.parametrize("server", ["moody", "sloppy", "stubborn"])
-def test_every_account_is_true_for_long(server: str) -> None:
-    for seed in range(1000, 11000):
-        try:
-            round_of(seed, server == "sloppy", server == "stubborn")
-        except BaseException as problem:
-            raise AssertionError(f"seed {seed}") from problem
+@pytest.mark.parametrize("kind", [{}, {"sloppy": True}, {"stubborn": True}], ids=["moody", "sloppy", "stubborn"])
+def test_every_account_is_true_for_long(kind: dict[str, bool]) -> None:
+    check_rounds(1000, 10_000, **kind)
